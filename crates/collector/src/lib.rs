@@ -1,0 +1,8 @@
+//! The collector: takes events from nodes, keeps a week of sessions, answers questions about them.
+//!
+//! An event's way: [`ingest`] reads it from a connection, appends it to the log, acknowledges it
+//! after the log's fsync; [`apply`] reads the log, leaves out duplicates and what is too old, and
+//! hands batches to the [`store`]; [`api`] answers from the store; [`cli`] asks the API.
+#![forbid(unsafe_code)]
+
+pub mod model;

@@ -1,0 +1,259 @@
+//! Sessions and requests as readers see them: the rows that the store answers with and the JSON
+//! that the REST API sends.
+//!
+//! Times are microseconds since the Unix epoch, UTC, inside; RFC 3339 with microseconds outside.
+//! Ids are lower-case hex outside.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+/// Microseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(pub i64);
+
+/// A UTC day, counted in days since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub i32);
+
+/// Sixteen bytes that name a session or a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub [u8; 16]);
+
+impl Micros {
+    /// The UTC day this moment lies in.
+    pub fn day(self) -> Day {
+        Day(self.0.div_euclid(86_400_000_000) as i32)
+    }
+}
+
+impl Day {
+    /// The first moment of the day.
+    pub fn start(self) -> Micros {
+        Micros(i64::from(self.0) * 86_400_000_000)
+    }
+}
+
+impl std::fmt::Display for Micros {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let time = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MIN);
+        write!(f, "{time:.6}")
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let text = self.start().to_string();
+        f.write_str(text.get(..10).unwrap_or(&text))
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Why a text is no id.
+#[derive(Debug, thiserror::Error)]
+#[error("an id is 32 hex digits")]
+pub struct BadId;
+
+impl std::str::FromStr for Id {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(BadId);
+        }
+        u128::from_str_radix(text, 16).map(|n| Self(n.to_be_bytes())).map_err(|_| BadId)
+    }
+}
+
+macro_rules! serialize_as_text {
+    ($($type:ty),*) => { $(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+    )* };
+}
+serialize_as_text!(Micros, Day, Id);
+
+/// A value that may be a pseudonym.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Who {
+    /// The value, or its pseudonym.
+    pub value: String,
+    /// Whether `value` is a pseudonym.
+    pub hashed: bool,
+}
+
+/// A grouping key and how many requests of the session it decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct KeyCount {
+    /// Source as configured, or the namespace of a built-in key.
+    pub source: String,
+    /// What readers call it.
+    pub name: String,
+    /// The value, or its pseudonym.
+    pub value: String,
+    /// Whether `value` is a pseudonym.
+    pub hashed: bool,
+    /// Requests decided by it; `None` where a single request is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+}
+
+/// An endpoint and its share of a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct EndpointCount {
+    /// Host, method and path.
+    pub endpoint: String,
+    /// Requests to it.
+    pub requests: u64,
+}
+
+/// One part of a session: a session's requests of one UTC day. `GET /sessions` lists these.
+///
+/// Counts are the whole part's; only `matched` is about window and filter.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SessionPart {
+    /// Session id.
+    pub id: Id,
+    /// UTC day of the part.
+    pub day: Day,
+    /// At most 5, the busiest first.
+    pub applications: Vec<String>,
+    /// At most 5, the busiest first.
+    pub keys: Vec<KeyCount>,
+    /// The last seen.
+    pub user: Option<Who>,
+    /// At most 5, the last seen first.
+    pub users: Vec<Who>,
+    /// Distinct users.
+    pub user_count: u64,
+    /// The last seen.
+    pub role: Option<Who>,
+    /// At most 5, the last seen first.
+    pub roles: Vec<Who>,
+    /// Start of the earliest request.
+    pub first_seen: Micros,
+    /// Start of the latest request.
+    pub last_seen: Micros,
+    /// Milliseconds between them.
+    pub duration_ms: u64,
+    /// Requests in the part.
+    pub requests: u64,
+    /// Requests that the window leaves; `None` without one.
+    pub matched: Option<u64>,
+    /// At most 10, the busiest first.
+    pub ips: Vec<String>,
+    /// Distinct addresses.
+    pub ip_count: u64,
+    /// At most 5; empty until network data is configured.
+    pub networks: Vec<String>,
+    /// At most 5; empty until country data is configured.
+    pub countries: Vec<String>,
+    /// At most 5, the busiest first.
+    pub user_agents: Vec<String>,
+    /// At most 10, the busiest first.
+    pub hosts: Vec<String>,
+    /// At most 5, the busiest first.
+    pub top_endpoints: Vec<EndpointCount>,
+    /// Distinct endpoints.
+    pub endpoint_count: u64,
+    /// Requests by status class (`2xx`).
+    pub statuses: BTreeMap<String, u64>,
+    /// Requests by method.
+    pub methods: BTreeMap<String, u64>,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Whether an AI agent's MCP calls are in it.
+    pub mcp: bool,
+    /// Attacks by type.
+    pub attacks: BTreeMap<String, u64>,
+    /// Labels given by readers; none until they can be given.
+    pub labels: Vec<String>,
+    /// Whether the session is on the denylist; never until there is one.
+    pub blocked: bool,
+}
+
+/// A context parameter of a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Param {
+    /// Source as configured.
+    pub source: String,
+    /// What readers call it.
+    pub name: String,
+    /// `context`, `user` or `role`.
+    pub kind: String,
+    /// The value, or its pseudonym.
+    pub value: String,
+    /// Whether `value` is a pseudonym.
+    pub hashed: bool,
+}
+
+/// One request of a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Request {
+    /// Request id, the `$wallarm_request_id` of the node's access log.
+    pub id: Id,
+    /// The session it belongs to.
+    pub session_id: Id,
+    /// Its start.
+    pub ts: Micros,
+    /// Node that served it.
+    pub node: String,
+    /// Application.
+    pub application: String,
+    /// Method as the client sent it.
+    pub method: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// As `$host`.
+    pub host: String,
+    /// Without query.
+    pub path: String,
+    /// Protocol.
+    pub proto: String,
+    /// Host, method and path (path templates come later).
+    pub endpoint: String,
+    /// Status.
+    pub status: u16,
+    /// Microseconds in all.
+    pub duration_us: u64,
+    /// Microseconds in upstreams.
+    pub upstream_us: Option<u64>,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Client address.
+    pub ip: String,
+    /// `None` until country data is configured.
+    pub country: Option<String>,
+    /// `None` until network data is configured.
+    pub network: Option<String>,
+    /// User-Agent.
+    pub user_agent: String,
+    /// The grouping key that decided.
+    pub key: KeyCount,
+    /// Context parameters, users and roles included.
+    pub params: Vec<Param>,
+    /// `[method, primitive, arguments?, error?]` of an MCP call.
+    pub mcp: Option<Vec<Option<String>>>,
+    /// `[type, operation]` of a GraphQL request.
+    pub gql: Option<Vec<String>>,
+    /// `[type, point, payload, engine, blocked]` each.
+    pub attacks: Vec<serde_json::Value>,
+    /// Connection serial; orders requests of equal time.
+    #[serde(skip)]
+    pub conn: u64,
+    /// Number within the connection; orders requests of equal time.
+    #[serde(skip)]
+    pub n: u64,
+}

@@ -1,0 +1,30 @@
+//! What travels between a node and a collector: [`Event`]s and [`NodeReport`]s as MessagePack maps,
+//! and the Fluent Forward v1 framing around them, in both directions.
+//!
+//! This crate turns values into bytes and bytes into values. It opens no socket and no file, keeps
+//! no time and never retries: `shipper` and `collector` do.
+//!
+//! Invariants:
+//! - What [`Event::encode`] writes, [`Event::decode`] reads back equal.
+//! - Decoding never panics and never allocates more than the input's own size allows for.
+//! - Unknown keys are kept, arrays may be longer than known, a higher `v` is told apart
+//!   ([`RecordError::NewerVersion`]) from a broken record ([`RecordError::Malformed`]).
+#![forbid(unsafe_code)]
+
+mod event;
+mod forward;
+mod lenient;
+mod node;
+
+pub use event::{Attack, Event, Graphql, Key, KeyId, Mcp, Param, ParamKind, RecordError, RequestId, Seq, Who};
+pub use forward::{
+    EventTime, Entry, Frame, FrameError, FrameReader, MAX_FRAME, MAX_INFLATED, read_ack, write_ack, write_entry,
+    write_packed,
+};
+pub use lenient::escape;
+pub use node::{NodeReport, PlanContext, PlanKey, PlanReport, QueueReport};
+
+/// Tag of chunks that hold [`Event`]s.
+pub const TAG_SESSIONS: &str = "wallarm.sessions";
+/// Tag of chunks that hold [`NodeReport`]s.
+pub const TAG_NODE: &str = "wallarm.node";
