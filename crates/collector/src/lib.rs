@@ -2,7 +2,18 @@
 //!
 //! An event's way: [`ingest`] reads it from a connection, appends it to the log, acknowledges it
 //! after the log's fsync; [`apply`] reads the log, leaves out duplicates and what is too old, and
-//! hands batches to the [`store`]; [`api`] answers from the store; [`cli`] asks the API.
+//! hands batches to the [`store`]; `api` answers from the store; `cli` asks the API.
+//! [`serve`] puts the parts together.
 #![forbid(unsafe_code)]
 
+pub mod clock;
+pub mod metrics;
 pub mod model;
+pub mod nodes;
+pub mod readiness;
+pub mod settings;
+pub mod shared;
+pub mod store;
+
+/// Days that are kept: today and the six before.
+pub const KEPT_DAYS: i32 = 7;

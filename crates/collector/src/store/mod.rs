@@ -1,47 +1,103 @@
 //! What the collector asks of a store, and the stores there are. No SQL outside this room.
+//!
+//! A store takes [`Batch`]es in the order of the log and answers queries about them. A batch counts
+//! as a whole: no query sees a part of it, and after a crash [`Store::resume`] tells from where the
+//! log must be applied again, for each day apart, so that nothing is lost or there twice.
+
+mod batch;
+mod query;
+
+use std::collections::BTreeMap;
+
+pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
+pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
 
 use crate::model::{Day, Id, Micros, Request, SessionPart};
 
-/// Position in the collector's log up to which something holds.
+/// Position in the collector's log: everything before it, counted in log records.
 pub type Position = u64;
 
-/// A window of time, `from` included, `to` excluded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// First moment that belongs to it.
-    pub from: Micros,
-    /// First moment that no longer does.
-    pub to: Micros,
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// One statement failed; the next may work.
+    #[error("{doing}: {reason}")]
+    Failed {
+        /// What was being done, with the file's name.
+        doing: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The engine gave up on a file: nothing works until the server starts anew.
+    #[error("{doing}: the engine cannot go on with this file: {reason}")]
+    Fatal {
+        /// What was being done, with the file's name.
+        doing: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// A file says something that cannot be.
+    #[error("{file} is damaged: {reason}")]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
-/// A page of the list of sessions, the last seen first, ties by id.
-///
-/// Only rows applied up to `as_of` count, so that all pages of one walk see one state.
-#[derive(Clone, Debug)]
-pub struct SessionsQuery {
-    /// Parts with at least one request in it.
-    pub window: Window,
-    /// Whether the caller gave the window (then `matched` is filled).
-    pub windowed: bool,
-    /// The state to look at.
-    pub as_of: Position,
-    /// Where the page before ended: last_seen, id and day of its last row.
-    pub after: Option<(Micros, Id, Day)>,
-    /// Rows wanted.
-    pub limit: usize,
+/// From where to go on after a start.
+#[derive(Clone, Debug, Default)]
+pub struct Resume {
+    /// Everything before it is in the store.
+    pub complete: Position,
+    /// Days that are ahead of `complete`, and how far each got.
+    pub days: BTreeMap<Day, Position>,
+    /// The `seq` numbers taken, of all days that are kept.
+    pub seqs: SeqSet,
+    /// Ids of rows that came without `seq`.
+    pub ids: Vec<Id>,
 }
 
-/// A page of a session's requests, ordered by (ts, conn, n, id).
-#[derive(Clone, Debug)]
-pub struct RequestsQuery {
-    /// Whose requests.
-    pub session: Id,
-    /// Requests that started in it.
-    pub window: Window,
-    /// The state to look at.
-    pub as_of: Position,
-    /// Where the page before ended.
-    pub after: Option<(Micros, u64, u64, Id)>,
-    /// Rows wanted.
-    pub limit: usize,
+/// Keeps requests and answers questions about them. Its methods block.
+pub trait Store: Send + Sync + 'static {
+    /// From where to go on after a start.
+    fn resume(&self) -> Result<Resume, StoreError>;
+
+    /// Takes a batch. When it returns, queries see it; it may be lost in a crash, then `resume` says so.
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Makes all that was applied safe from crashes, looks whether it is really there, and returns
+    /// the position up to which the log is no longer needed.
+    fn checkpoint(&self) -> Result<Position, StoreError>;
+
+    /// What a new query may look at: the `as_of` for it.
+    fn position(&self) -> Position;
+
+    /// Drops the days before `day` and says which they were.
+    fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError>;
+
+    /// Start of the newest request.
+    fn newest(&self) -> Option<Micros>;
+
+    /// Requests kept.
+    fn rows(&self) -> u64;
+
+    /// A page of the list of sessions.
+    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError>;
+
+    /// All parts of one session, the newest first.
+    fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError>;
+
+    /// A page of a session's requests.
+    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError>;
+
+    /// One request.
+    fn request(&self, id: Id) -> Result<Option<Request>, StoreError>;
+
+    /// Requests in the order in which they arrived.
+    fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError>;
+
+    /// Runs a query on every file that new data goes to.
+    fn check(&self) -> Result<(), StoreError>;
 }

@@ -1,0 +1,66 @@
+//! What `serve` needs to know. Where it comes from (file, environment, flags) is `config`'s affair.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Unix socket, mode 0660.
+    Unix(PathBuf),
+    /// TCP; only loopback addresses are accepted while there is no access control.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// All that `serve` needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Holds log, day files, set-aside records.
+    pub data_dir: PathBuf,
+    /// Whether `data_dir` may be created: only the default one, as a missing configured one is
+    /// more likely a disk that was not mounted.
+    pub create_data_dir: bool,
+    /// Where nodes connect to.
+    pub ingest: Vec<Address>,
+    /// Where readers connect to.
+    pub api: Vec<Address>,
+    /// Most bytes that the engine may use.
+    pub memory_limit: u64,
+    /// Threads that the engine may use.
+    pub threads: u32,
+    /// Bytes of applied log that are kept to rebuild a damaged day file.
+    pub log_retain: u64,
+    /// Bytes of log not applied yet, past which senders have to wait.
+    pub log_unapplied_max: u64,
+    /// Connections from nodes at a time.
+    pub ingest_connections: usize,
+    /// An operator's word that the wall clock is right, although retention stopped over it.
+    pub clock_confirmed: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/api-sessions"),
+            create_data_dir: true,
+            ingest: Vec::new(),
+            api: Vec::new(),
+            memory_limit: 512 << 20,
+            threads: 2,
+            log_retain: 2 << 30,
+            log_unapplied_max: 1 << 30,
+            ingest_connections: 1024,
+            clock_confirmed: false,
+        }
+    }
+}

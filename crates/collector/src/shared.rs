@@ -1,0 +1,24 @@
+//! What the API gets to see of the running server.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::nodes::Nodes;
+use crate::readiness::Readiness;
+use crate::store::Store;
+
+/// Handles on the server's parts; cheap to clone.
+#[derive(Clone)]
+pub struct Shared {
+    /// Sessions and requests. Its methods block: call them on a thread that may wait.
+    pub store: Arc<dyn Store>,
+    /// What workers last said of themselves.
+    pub nodes: Arc<Nodes>,
+    /// Counters and gauges.
+    pub metrics: Arc<Metrics>,
+    /// Why the server is not ready, if it is not.
+    pub readiness: Arc<Readiness>,
+    /// Wall clock and monotonic clock.
+    pub clock: Arc<dyn Clock>,
+}

@@ -1,0 +1,168 @@
+//! What a store takes: rows by day, and the `seq` numbers that go with them.
+
+use std::collections::BTreeMap;
+
+use super::Position;
+use crate::model::{Day, Request, Who};
+
+/// A request's place in the log. Rows of equal arrival are one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Arrival {
+    /// Which log record.
+    pub pos: Position,
+    /// Which entry in it.
+    pub ordinal: u32,
+}
+
+/// A request as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Its place in the log.
+    pub arrival: Arrival,
+    /// What readers see of it.
+    pub request: Request,
+    /// Whether its id, for want of a `seq`, is what tells duplicates.
+    pub told_by_id: bool,
+    /// Whether it claimed to start in the future, and `ts` is the time of its arrival instead.
+    pub clock_ahead: bool,
+    /// Names the secret that made session id and pseudonyms.
+    pub kid: [u8; 4],
+    /// Its user.
+    pub user: Option<Who>,
+    /// Its role.
+    pub role: Option<Who>,
+    /// Head and body prefix, malicious requests only.
+    pub full: Option<Vec<u8>>,
+    /// Keys that this version does not know, as a MessagePack map.
+    pub extra: Option<Vec<u8>>,
+}
+
+/// Log records `from..to`, decoded, without duplicates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// The first log record in it. Everything before has been applied.
+    pub from: Position,
+    /// The first log record after it.
+    pub to: Position,
+    /// What goes to which day.
+    pub days: BTreeMap<Day, DayBatch>,
+}
+
+/// What goes to one day.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DayBatch {
+    /// Requests that started on it, in the order of their arrival.
+    pub rows: Vec<Row>,
+    /// `seq` numbers taken by rows, discarded and set-aside records.
+    pub seqs: Vec<SeqRange>,
+}
+
+/// Consecutive `seq` numbers of one worker life, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeqRange {
+    /// Which worker life.
+    pub instance: [u8; 8],
+    /// First number.
+    pub first: u64,
+    /// Last number.
+    pub last: u64,
+}
+
+/// A set of `seq` numbers, kept as ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeqSet {
+    /// By instance: first number of a range to its last. Ranges neither touch nor overlap.
+    instances: BTreeMap<[u8; 8], BTreeMap<u64, u64>>,
+}
+
+impl SeqSet {
+    /// Puts a number in; false when it was there.
+    pub fn insert(&mut self, instance: [u8; 8], number: u64) -> bool {
+        if self.contains(instance, number) {
+            return false;
+        }
+        self.insert_range(SeqRange { instance, first: number, last: number });
+        true
+    }
+
+    /// Whether a number is in.
+    pub fn contains(&self, instance: [u8; 8], number: u64) -> bool {
+        self.instances
+            .get(&instance)
+            .and_then(|ranges| ranges.range(..=number).next_back())
+            .is_some_and(|(_, &last)| number <= last)
+    }
+
+    /// Puts a range in.
+    pub fn insert_range(&mut self, range: SeqRange) {
+        let SeqRange { instance, mut first, mut last } = range;
+        let ranges = self.instances.entry(instance).or_default();
+        if let Some((&before, &end)) = ranges.range(..=first).next_back()
+            && end.saturating_add(1) >= first
+        {
+            first = before;
+            last = last.max(end);
+            ranges.remove(&before);
+        }
+        while let Some((&next, &end)) = ranges.range(first..).next()
+            && next <= last.saturating_add(1)
+        {
+            last = last.max(end);
+            ranges.remove(&next);
+        }
+        ranges.insert(first, last);
+    }
+
+    /// Puts all of another set in.
+    pub fn union(&mut self, other: impl IntoIterator<Item = SeqRange>) {
+        other.into_iter().for_each(|range| self.insert_range(range));
+    }
+
+    /// All ranges, by instance and number.
+    pub fn ranges(&self) -> impl Iterator<Item = SeqRange> + '_ {
+        self.instances.iter().flat_map(|(&instance, ranges)| {
+            ranges.iter().map(move |(&first, &last)| SeqRange { instance, first, last })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_of_ranges_holds_what_a_plain_set_holds(
+            ranges in prop::collection::vec((0u8..2, 0u64..60, 0u64..8), 0..40),
+        ) {
+            let mut set = SeqSet::default();
+            let mut plain = BTreeSet::new();
+            for (instance, first, more) in ranges {
+                if more == 0 {
+                    prop_assert_eq!(set.insert([instance; 8], first), plain.insert((instance, first)));
+                } else {
+                    set.insert_range(SeqRange { instance: [instance; 8], first, last: first + more });
+                    plain.extend((first..=first + more).map(|n| (instance, n)));
+                }
+            }
+            let held = set.ranges().flat_map(|r| (r.first..=r.last).map(move |n| (r.instance[0], n)));
+            prop_assert_eq!(held.collect::<Vec<_>>(), plain.iter().copied().collect::<Vec<_>>());
+            for (one, next) in set.ranges().zip(set.ranges().skip(1)) {
+                prop_assert!(one.instance != next.instance || one.last + 1 < next.first);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_number_can_be_held() {
+        let mut set = SeqSet::default();
+        assert!(set.insert([0; 8], u64::MAX));
+        assert!(!set.insert([0; 8], u64::MAX));
+        assert!(set.insert([0; 8], u64::MAX - 1));
+        assert_eq!(set.ranges().count(), 1);
+    }
+}
