@@ -209,8 +209,7 @@ impl<'a> Event<'a> {
 
     /// Reads one event from the bytes of a MessagePack map.
     pub fn decode(record: &'a [u8]) -> Result<Self, RecordError> {
-        let decoded: Decoded<'a> =
-            rmp_serde::from_slice(record).map_err(|e| RecordError::Malformed(e.to_string()))?;
+        let decoded: Decoded<'a> = rmp_serde::from_slice(record).map_err(|e| RecordError::Malformed(e.to_string()))?;
         match decoded {
             Decoded::Known(event) => Ok(*event),
             Decoded::Newer(v) => Err(RecordError::NewerVersion(v)),
@@ -233,7 +232,7 @@ impl Serialize for Event<'_> {
             !self.attacks.is_empty(),
             self.full.is_some(),
         ];
-        let len = 19 + optional.iter().filter(|&&present| present).count() + self.extra.len();
+        let len = 20 + optional.iter().filter(|&&present| present).count() + self.extra.len();
         let mut map = s.serialize_map(Some(len))?;
         map.serialize_entry("v", &VERSION)?;
         map.serialize_entry("id", serde_bytes::Bytes::new(&self.id))?;
