@@ -1,2 +1,30 @@
-//! TODO
+//! From what the configuration asks for ([`Plan`]) and what was copied from a request
+//! ([`Snapshot`]) to the event that leaves the node.
+//!
+//! The split follows the threads: on the event loop NGINX's side only copies the bytes that
+//! [`Plan`] lists into a [`Snapshot`]; everything that thinks (decoding, hashing, cutting) happens
+//! in [`Plan::extract`] on the flusher thread.
+//!
+//! Invariants:
+//! - Only what the plan names, and the fields of the record format, are in an event. Keys leave as
+//!   pseudonyms unless the plan says `show`.
+//! - Nothing here fails for a request: what cannot be read is absent, and counted.
+//! - Memory for one request is bounded by [`MAX_VALUE`] and [`MAX_SNAPSHOT`].
+//!
+//! This crate knows nothing of NGINX and nothing of how events travel.
 #![forbid(unsafe_code)]
+
+mod decode;
+mod extract;
+mod http;
+mod mask;
+mod plan;
+mod snapshot;
+mod source;
+mod uri;
+
+pub use decode::{Decoder, Undecoded};
+pub use extract::{Identity, NodeFacts};
+pub use plan::{AddressMode, ContextSpec, HeaderSlot, KeySpec, MAX_PARAMETERS, PathMode, Plan, PlanSpec, VariableSlot};
+pub use snapshot::{Facts, MAX_SNAPSHOT, MAX_VALUE, Slot, Snapshot};
+pub use source::{Origin, Piece, Source, SourceError, Template, is_sensitive};

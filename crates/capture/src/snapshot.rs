@@ -1,0 +1,142 @@
+//! What was copied from a request on the event loop, before anybody thinks about it.
+
+use std::sync::Arc;
+
+use crate::Plan;
+
+/// Longest value that is copied, in bytes. Longer ones are absent, and counted.
+pub const MAX_VALUE: usize = 64 << 10;
+/// Most bytes that are copied from one request.
+pub const MAX_SNAPSHOT: usize = 256 << 10;
+
+/// Names an input of a plan: a header, a variable, or one of the fixed ones below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(pub(crate) u16);
+
+impl Slot {
+    /// Request target as the client sent it.
+    pub const TARGET: Self = Self(0);
+    /// Method as the client sent it.
+    pub const METHOD: Self = Self(1);
+    /// `$host`.
+    pub const HOST: Self = Self(2);
+    /// `$server_protocol`.
+    pub const PROTO: Self = Self(3);
+    /// `$remote_addr`.
+    pub const IP: Self = Self(4);
+    /// The first slot that a plan gives away.
+    pub(crate) const FIRST_FREE: u16 = 5;
+}
+
+/// What is known of a request without copying text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    /// Request id.
+    pub id: wire::RequestId,
+    /// Place in the worker's stream.
+    pub seq: Option<wire::Seq>,
+    /// Start, microseconds since the Unix epoch.
+    pub start: u64,
+    /// Microseconds from start to end.
+    pub duration: u64,
+    /// Microseconds in upstreams.
+    pub upstream: Option<u64>,
+    /// Status; 0 before the response.
+    pub status: u16,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Connection serial.
+    pub connection: u64,
+    /// Number of the request within the connection.
+    pub number: u64,
+    /// Whether the client used TLS.
+    pub https: bool,
+    /// Whether the server merges slashes in paths.
+    pub merge_slashes: bool,
+}
+
+/// The copied bytes of one request, by slot. Made to be used again: [`Snapshot::reset`] keeps the
+/// memory.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What asked for these values.
+    pub plan: Arc<Plan>,
+    /// What is known without text.
+    pub facts: Facts,
+    spans: Vec<Span>,
+    text: Vec<u8>,
+    /// Values that were too long to copy.
+    pub oversized: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    slot: Slot,
+    start: u32,
+    len: u32,
+}
+
+impl Snapshot {
+    /// An empty snapshot for a plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            facts: Facts::default(),
+            spans: Vec::with_capacity(16),
+            text: Vec::with_capacity(1024),
+            oversized: 0,
+        }
+    }
+
+    /// Empties it for the next request.
+    pub fn reset(&mut self, plan: &Arc<Plan>) {
+        if !Arc::ptr_eq(&self.plan, plan) {
+            self.plan = Arc::clone(plan);
+        }
+        self.facts = Facts::default();
+        self.spans.clear();
+        self.text.clear();
+        self.oversized = 0;
+    }
+
+    /// Copies a value. A slot may get several (repeated headers); their order is kept.
+    pub fn put(&mut self, slot: Slot, value: &[u8]) {
+        if value.len() > MAX_VALUE || self.text.len() + value.len() > MAX_SNAPSHOT {
+            self.oversized += 1;
+            return;
+        }
+        // Both fit: MAX_SNAPSHOT is far below 4 GiB.
+        let span = Span { slot, start: self.text.len() as u32, len: value.len() as u32 };
+        self.text.extend_from_slice(value);
+        self.spans.push(span);
+    }
+
+    /// The first value of a slot.
+    pub fn get(&self, slot: Slot) -> Option<&[u8]> {
+        self.all(slot).next()
+    }
+
+    /// All values of a slot, in the order they came.
+    pub fn all(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
+        self.spans.iter().filter(move |span| span.slot == slot).map(|span| {
+            let start = span.start as usize;
+            self.text.get(start..start + span.len as usize).unwrap_or_default()
+        })
+    }
+
+    /// Bytes of memory that it holds on to.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.text.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
+    /// Gives memory back that one huge request has taken, so that recycling does not keep it.
+    pub fn shrink(&mut self) {
+        const USUAL: usize = 8 << 10;
+        if self.text.capacity() > USUAL {
+            self.text.clear();
+            self.text.shrink_to(USUAL);
+        }
+    }
+}
