@@ -1,0 +1,309 @@
+//! The writing side: open, append, sync, release.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::reader::Reader;
+use crate::record::{HEAD, Head, segment_name, segment_position};
+use crate::recover::find_end;
+use crate::{Disk, DiskFile, Error, Position};
+
+/// Capacity of the write buffer that outlives a large record.
+const KEEP: usize = 1024 * 1024;
+
+/// How a log is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A segment that reached this size is followed by a new one.
+    pub segment_bytes: u64,
+    /// [`Log::release`] leaves at least so many of the newest bytes.
+    pub retain_bytes: u64,
+    /// Largest payload.
+    pub max_record: usize,
+    /// Where a log in an empty directory begins. A caller that remembers positions of a log that is
+    /// gone passes the highest, so that none is used twice.
+    pub start: Position,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, retain_bytes: 0, max_record: 40 << 20, start: 0 }
+    }
+}
+
+/// What opening a log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Bytes of an incomplete last record that were cut off.
+    pub cut_bytes: u64,
+    /// The file they were cut from, when there were any.
+    pub cut_from: Option<String>,
+    /// Where the log begins.
+    pub first: Position,
+    /// Where it ends: the position of the next record.
+    pub end: Position,
+}
+
+/// A log open for writing. One at a time for each directory.
+///
+/// Dropping it does not sync.
+#[derive(Debug)]
+pub struct Log<D: Disk> {
+    disk: D,
+    _lock: D::Lock,
+    options: Options,
+    shared: Arc<Shared>,
+    /// The last segment.
+    active: Segment<D::File>,
+    buffer: Vec<u8>,
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Segment<F> {
+    file: F,
+    first: Position,
+    length: u64,
+    /// Bytes of it that are durable.
+    synced: u64,
+}
+
+/// What the log tells its readers.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    synced: AtomicU64,
+    end: AtomicU64,
+    /// First positions of all segments.
+    segments: Mutex<BTreeSet<Position>>,
+}
+
+impl Shared {
+    pub(crate) fn synced(&self) -> Position {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.end.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn segments(&self) -> MutexGuard<'_, BTreeSet<Position>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The oldest position there is.
+    pub(crate) fn first(&self) -> Position {
+        self.segments().first().copied().unwrap_or_default()
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Opens the log in `disk`, or begins one when there is none, and says what state it was in.
+    ///
+    /// The last segment is read whole; of older ones only the lengths are looked at, their
+    /// checksums when they are read.
+    pub fn open(disk: D, options: Options) -> Result<(Self, Recovery), Error> {
+        let directory = disk.name();
+        let lock = disk.lock().map_err(Error::io("lock", &directory))?;
+        let lock = lock.ok_or_else(|| Error::InUse { directory: directory.clone() })?;
+        let names = disk.list().map_err(Error::io("list", &directory))?;
+        let mut firsts: Vec<Position> = names.iter().filter_map(|name| segment_position(name)).collect();
+        firsts.sort_unstable();
+        check_lengths(&disk, &firsts)?;
+
+        let mut recovery = Recovery::default();
+        let active = match firsts.last() {
+            None => {
+                firsts.push(options.start);
+                create_segment(&disk, options.start)?
+            }
+            Some(&first) => {
+                let name = segment_name(first);
+                let file = disk.open(&name).map_err(Error::io("open", &name))?;
+                let end = find_end(&file, first, options.max_record)?;
+                if end.torn > 0 {
+                    file.truncate(end.valid).map_err(Error::io("cut", &name))?;
+                    recovery.cut_bytes = end.torn;
+                    recovery.cut_from = Some(name.clone());
+                }
+                // Whole records that the process before had not synced count from now on.
+                file.sync().map_err(Error::io("sync", &name))?;
+                disk.sync_directory().map_err(Error::io("sync", &directory))?;
+                Segment { file, first, length: end.valid, synced: end.valid }
+            }
+        };
+        recovery.first = firsts.first().copied().unwrap_or_default();
+        recovery.end = active.first + active.length;
+        let shared = Arc::new(Shared {
+            synced: AtomicU64::new(recovery.end),
+            end: AtomicU64::new(recovery.end),
+            segments: Mutex::new(firsts.into_iter().collect()),
+        });
+        Ok((Self { disk, _lock: lock, options, shared, active, buffer: Vec::new(), failed: false }, recovery))
+    }
+
+    /// Appends a record; it is durable and readable after the next [`sync`](Self::sync).
+    ///
+    /// When the disk is full the log stays as it was and may be asked again.
+    pub fn append(&mut self, payload: &[u8]) -> Result<Position, Error> {
+        self.check_usable()?;
+        let too_large = || Error::TooLarge { size: payload.len(), limit: self.options.max_record };
+        let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
+        if payload.len() > self.options.max_record {
+            return Err(too_large());
+        }
+        if self.active.length >= self.options.segment_bytes {
+            self.roll()?;
+        }
+        let position = self.end();
+        self.buffer.clear();
+        self.buffer.reserve(HEAD + payload.len());
+        self.buffer.extend_from_slice(&Head::new(position, length, payload).to_bytes());
+        self.buffer.extend_from_slice(payload);
+        let written = self.active.file.write_at(&self.buffer, self.active.length);
+        let span = self.buffer.len() as u64;
+        self.buffer.shrink_to(KEEP);
+        if let Err(error) = written {
+            // Part of it may be there; take it back, so that the next record follows the last whole one.
+            self.failed = self.active.file.truncate(self.active.length).is_err();
+            return Err(Error::io("write", &segment_name(self.active.first))(error));
+        }
+        self.active.length += span;
+        self.shared.end.store(self.end(), Ordering::Release);
+        Ok(position)
+    }
+
+    /// Returns once everything appended before is durable: the position up to which that holds.
+    pub fn sync(&mut self) -> Result<Position, Error> {
+        self.check_usable()?;
+        if self.active.synced < self.active.length {
+            if let Err(error) = self.active.file.sync() {
+                self.take_back_unsynced();
+                return Err(Error::io("sync", &segment_name(self.active.first))(error));
+            }
+            self.active.synced = self.active.length;
+            self.shared.synced.store(self.end(), Ordering::Release);
+        }
+        Ok(self.end())
+    }
+
+    /// Everything before this position is durable.
+    pub fn synced(&self) -> Position {
+        self.shared.synced()
+    }
+
+    /// The position that the next record will have.
+    pub fn end(&self) -> Position {
+        self.active.first + self.active.length
+    }
+
+    /// The oldest position there is.
+    pub fn first(&self) -> Position {
+        self.shared.first()
+    }
+
+    /// Bytes on disk.
+    pub fn bytes(&self) -> u64 {
+        self.end() - self.first()
+    }
+
+    /// Bytes that the disk still has room for.
+    pub fn free(&self) -> Result<u64, Error> {
+        self.disk.free().map_err(Error::io("ask for free space on", &self.disk.name()))
+    }
+
+    /// Whether a failure made the log refuse work until it is opened again.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// A reader of the synced records, for any thread.
+    pub fn reader(&self) -> Reader<D> {
+        Reader::new(self.disk.clone(), Arc::clone(&self.shared), self.options.max_record)
+    }
+
+    /// Removes the segments that lie whole below `upto`, oldest first, while at least
+    /// [`Options::retain_bytes`] stay. Returns the bytes freed.
+    pub fn release(&mut self, upto: Position) -> Result<u64, Error> {
+        self.check_usable()?;
+        let mut freed = 0;
+        loop {
+            let (first, next) = {
+                let segments = self.shared.segments();
+                let mut firsts = segments.iter().copied();
+                match (firsts.next(), firsts.next()) {
+                    (Some(first), Some(next)) => (first, next),
+                    _ => return Ok(freed),
+                }
+            };
+            if next > upto || self.end() - next < self.options.retain_bytes {
+                return Ok(freed);
+            }
+            // Readers are told first; they would find no file.
+            self.shared.segments().remove(&first);
+            let name = segment_name(first);
+            let removed = self.disk.remove(&name).map_err(Error::io("remove", &name));
+            // One at a time: two removals may reach the disk in either order, and leave a gap.
+            let synced =
+                removed.and_then(|()| self.disk.sync_directory().map_err(Error::io("sync", &self.disk.name())));
+            if let Err(error) = synced {
+                self.failed = true;
+                return Err(error);
+            }
+            freed += next - first;
+        }
+    }
+
+    /// Begins a new segment. The old one is durable before the new one exists.
+    fn roll(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        let first = self.end();
+        match create_segment(&self.disk, first) {
+            Ok(segment) => self.active = segment,
+            Err(error) => {
+                // Half a segment is worse than none; a full disk may be asked again.
+                let gone = self.disk.remove(&segment_name(first));
+                self.failed = gone.is_err_and(|e| e.kind() != std::io::ErrorKind::NotFound);
+                return Err(error);
+            }
+        }
+        self.shared.segments().insert(first);
+        Ok(())
+    }
+
+    /// After a failed sync the kernel may have dropped what it could not write and still show it.
+    /// Such records must not be found by the next open, as they would not survive a crash then.
+    fn take_back_unsynced(&mut self) {
+        self.failed = true;
+        if self.active.file.truncate(self.active.synced).is_ok() {
+            // If this fails too, the next open finds a torn end at worst.
+            let _ = self.active.file.sync();
+        }
+    }
+
+    fn check_usable(&self) -> Result<(), Error> {
+        if self.failed { Err(Error::Failed) } else { Ok(()) }
+    }
+}
+
+fn create_segment<D: Disk>(disk: &D, first: Position) -> Result<Segment<D::File>, Error> {
+    let name = segment_name(first);
+    let file = disk.create(&name).map_err(Error::io("create", &name))?;
+    disk.sync_directory().map_err(Error::io("sync", &disk.name()))?;
+    Ok(Segment { file, first, length: 0, synced: 0 })
+}
+
+/// Each segment but the last must end where the next begins: all of it was synced before.
+fn check_lengths<D: Disk>(disk: &D, firsts: &[Position]) -> Result<(), Error> {
+    for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
+        let name = segment_name(first);
+        let file = disk.open(&name).map_err(Error::io("open", &name))?;
+        let length = file.len().map_err(Error::io("read the length of", &name))?;
+        if first + length != next {
+            let reason = format!("it ends here, but the next segment begins at byte {} of it", next - first);
+            return Err(Error::Damaged { file: name, offset: length, reason });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! A disk that lives in memory and does to the log what real ones do in crashes.
+//!
+//! A power cut keeps what was synced. Of what was not, it keeps a prefix of the writes of each file,
+//! the last of them torn anywhere, and any of the created and removed files. A failed sync drops the
+//! writes it was for, but goes on showing them, as Linux does. Everything is decided by the seed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fastrand::Rng;
+
+use crate::{Disk, DiskFile};
+
+/// A simulated directory. Clones are the same directory.
+#[derive(Clone, Debug)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    rng: Rng,
+    files: Vec<SimFile>,
+    /// What programs see, and what a power cut leaves: name → index into `files`.
+    visible: BTreeMap<String, usize>,
+    durable: BTreeMap<String, usize>,
+    /// Counts power cuts: handles of an earlier life are dead.
+    life: u64,
+    locked: bool,
+    capacity: u64,
+    /// Operations until the power goes; `None` while it stays.
+    power: Option<u64>,
+    failing_syncs: u32,
+    failing_writes: u32,
+    syncs: u64,
+}
+
+#[derive(Debug, Default)]
+struct SimFile {
+    visible: Vec<u8>,
+    durable: Vec<u8>,
+    /// Not synced yet.
+    pending: Vec<Change>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Truncate(u64),
+}
+
+impl Change {
+    fn apply(&self, content: &mut Vec<u8>) {
+        match self {
+            Self::Truncate(length) => content.resize(*length as usize, 0),
+            Self::Write(offset, bytes) => {
+                let offset = *offset as usize;
+                content.resize(content.len().max(offset + bytes.len()), 0);
+                content[offset..offset + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
+impl SimDisk {
+    /// An empty directory whose misfortunes follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            rng: Rng::with_seed(seed),
+            files: Vec::new(),
+            visible: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            life: 0,
+            locked: false,
+            capacity: u64::MAX,
+            power: None,
+            failing_syncs: 0,
+            failing_writes: 0,
+            syncs: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Cuts the power and starts again: what was not synced is forgotten or torn, all open handles
+    /// and the lock are gone, injected failures too.
+    pub fn crash(&self) {
+        let mut state = self.state();
+        let State { rng, files, visible, durable, .. } = &mut *state;
+        for file in files.iter_mut() {
+            let kept = rng.usize(0..=file.pending.len());
+            for change in file.pending.drain(..).take(kept) {
+                change.apply(&mut file.durable);
+            }
+        }
+        for (name, &index) in visible.iter() {
+            if !durable.contains_key(name) && rng.bool() {
+                durable.insert(name.clone(), index);
+            }
+        }
+        durable.retain(|name, _| visible.contains_key(name) || rng.bool());
+        for file in files.iter_mut() {
+            file.visible = file.durable.clone();
+        }
+        *visible = durable.clone();
+        state.end_life();
+    }
+
+    /// Lets the process die without the disk: open handles, the lock and injected failures are gone,
+    /// every write stays.
+    pub fn kill(&self) {
+        self.state().end_life();
+    }
+
+    /// After so many more operations every operation fails, until [`crash`](Self::crash) or
+    /// [`kill`](Self::kill).
+    pub fn power_off_after(&self, operations: u64) {
+        self.state().power = Some(operations);
+    }
+
+    /// Room for all files together.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.state().capacity = bytes;
+    }
+
+    /// Makes the next so many syncs of files fail and lose what they were for.
+    pub fn fail_syncs(&self, times: u32) {
+        self.state().failing_syncs = times;
+    }
+
+    /// Makes the next so many writes fail, after part of their bytes.
+    pub fn fail_writes(&self, times: u32) {
+        self.state().failing_writes = times;
+    }
+
+    /// How many syncs of files succeeded.
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// The names of all files, and their lengths.
+    pub fn files(&self) -> Vec<(String, usize)> {
+        let state = self.state();
+        state.visible.iter().map(|(name, &index)| (name.clone(), state.files[index].visible.len())).collect()
+    }
+
+    /// Changes one byte of a file, durably, as a decaying disk does.
+    pub fn flip(&self, name: &str, offset: usize) {
+        let mut state = self.state();
+        let index = state.visible[name];
+        let file = &mut state.files[index];
+        for content in [&mut file.visible, &mut file.durable] {
+            if let Some(byte) = content.get_mut(offset) {
+                *byte ^= 0x40;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, for one operation of a handle of `life`.
+    fn operate(&self, life: u64) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        if state.life != life {
+            return Err(io::Error::other("the process that opened this file is dead"));
+        }
+        match &mut state.power {
+            Some(0) => return Err(io::Error::other("the power is off")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(state)
+    }
+
+    fn now(&self) -> io::Result<MutexGuard<'_, State>> {
+        let life = self.state().life;
+        self.operate(life)
+    }
+
+    fn handle(&self, state: &State, index: usize) -> SimHandle {
+        SimHandle { disk: self.clone(), index, life: state.life }
+    }
+}
+
+impl State {
+    fn end_life(&mut self) {
+        self.life += 1;
+        self.locked = false;
+        self.power = None;
+        self.failing_syncs = 0;
+        self.failing_writes = 0;
+    }
+
+    fn used(&self) -> u64 {
+        self.visible.values().map(|&index| self.files[index].visible.len() as u64).sum()
+    }
+}
+
+/// Releases the lock of a [`SimDisk`] when dropped.
+#[derive(Debug)]
+pub struct SimLock {
+    disk: SimDisk,
+    life: u64,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.life == self.life {
+            state.locked = false;
+        }
+    }
+}
+
+impl Disk for SimDisk {
+    type File = SimHandle;
+    type Lock = SimLock;
+
+    fn name(&self) -> String {
+        "simulated".to_owned()
+    }
+
+    fn lock(&self) -> io::Result<Option<SimLock>> {
+        let mut state = self.now()?;
+        if state.locked {
+            return Ok(None);
+        }
+        state.locked = true;
+        Ok(Some(SimLock { disk: self.clone(), life: state.life }))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.now()?.visible.keys().cloned().collect())
+    }
+
+    fn create(&self, name: &str) -> io::Result<SimHandle> {
+        let mut state = self.now()?;
+        if state.visible.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let index = state.files.len();
+        state.files.push(SimFile::default());
+        state.visible.insert(name.to_owned(), index);
+        Ok(self.handle(&state, index))
+    }
+
+    fn open(&self, name: &str) -> io::Result<SimHandle> {
+        let state = self.now()?;
+        let index = *state.visible.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.handle(&state, index))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.now()?.visible.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        let mut state = self.now()?;
+        state.durable = state.visible.clone();
+        Ok(())
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let state = self.now()?;
+        Ok(state.capacity.saturating_sub(state.used()))
+    }
+}
+
+/// An open file of a [`SimDisk`].
+#[derive(Debug)]
+pub struct SimHandle {
+    disk: SimDisk,
+    index: usize,
+    life: u64,
+}
+
+impl DiskFile for SimHandle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.operate(self.life)?.files[self.index].visible.len() as u64)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.operate(self.life)?;
+        let content = state.files[self.index].visible.get(offset as usize..).unwrap_or_default();
+        let size = content.len().min(buffer.len());
+        buffer[..size].copy_from_slice(&content[..size]);
+        Ok(size)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.disk.operate(self.life)?;
+        let room = state.capacity.saturating_sub(state.used()) as usize;
+        let mut fits = bytes.len().min(room);
+        let mut failure = (fits < bytes.len()).then(|| io::ErrorKind::StorageFull.into());
+        if state.failing_writes > 0 {
+            state.failing_writes -= 1;
+            fits = state.rng.usize(0..=fits);
+            failure = Some(io::Error::other("injected failure of a write"));
+        }
+        // In pieces, so that a power cut can tear one write.
+        let mut at = 0;
+        while at < fits {
+            let size = state.rng.usize(1..=fits - at);
+            let change = Change::Write(offset + at as u64, bytes[at..at + size].to_vec());
+            change.apply(&mut state.files[self.index].visible);
+            state.files[self.index].pending.push(change);
+            at += size;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        let mut state = self.disk.operate(self.life)?;
+        let file = &mut state.files[self.index];
+        Change::Truncate(length).apply(&mut file.visible);
+        file.pending.push(Change::Truncate(length));
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.disk.operate(self.life)?;
+        if state.failing_syncs > 0 {
+            state.failing_syncs -= 1;
+            state.files[self.index].pending.clear();
+            return Err(io::Error::other("injected failure of a sync"));
+        }
+        state.syncs += 1;
+        let file = &mut state.files[self.index];
+        for change in file.pending.drain(..) {
+            change.apply(&mut file.durable);
+        }
+        Ok(())
+    }
+}
