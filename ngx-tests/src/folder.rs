@@ -1,0 +1,75 @@
+//! Temporary folders, leased ports, and where the binaries under test are.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A temporary folder that everybody may enter, as NGINX workers run as another user than root.
+/// It goes with the value.
+pub fn temporary() -> io::Result<TempDir> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::Builder::new().prefix("api-sessions-").tempdir()?;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// A port of the loopback that no other holder of a lease uses, until this goes.
+///
+/// A server that is told its port beforehand cannot bind port 0. Between finding a free port and its
+/// use another process could take it, so ports come from below the range that the kernel picks from,
+/// and a lock file for each keeps copies of these tests apart.
+#[derive(Debug)]
+pub struct Port {
+    address: SocketAddr,
+    _lock: File,
+}
+
+const LEASED: std::ops::Range<u16> = 21_000..31_000;
+
+impl Port {
+    /// Leases one that nobody listens on.
+    pub fn lease() -> io::Result<Self> {
+        let folder = std::env::temp_dir().join("api-sessions-ports");
+        fs::create_dir_all(&folder)?;
+        for _ in 0..1000 {
+            let port = fastrand::u16(LEASED);
+            let lock = File::create(folder.join(port.to_string()))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            if TcpListener::bind(address).is_ok() {
+                return Ok(Self { address, _lock: lock });
+            }
+        }
+        Err(io::Error::other(format!("no free port in {LEASED:?}")))
+    }
+
+    /// The address to listen on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// The root of the checkout.
+pub fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// A binary under test: `scripts/build` puts them into `$API_SESSIONS_BIN`.
+pub fn binary(name: &str) -> PathBuf {
+    let folder = std::env::var_os("API_SESSIONS_BIN").map_or_else(|| checkout().join("build/bin"), PathBuf::from);
+    folder.join(name)
+}
+
+/// The NGINX to test with: `$API_SESSIONS_NGINX`, which `scripts/env.sh` sets.
+pub fn nginx() -> PathBuf {
+    let unpacked = || checkout().join("build/nginx/root/usr/sbin/nginx");
+    std::env::var_os("API_SESSIONS_NGINX").map_or_else(unpacked, PathBuf::from)
+}

@@ -1,0 +1,148 @@
+//! NGINX with a config from `nginx-conf/`, in a temporary folder of its own.
+//!
+//! The files in `nginx-conf/` are what users copy, with the paths and ports of an installed system.
+//! [`Config`] puts a test's own in their place: text by text, and it is an error when the text is not
+//! there, so that a test never runs with something else than it means to.
+
+mod config;
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+pub use config::{Config, ConfigError};
+
+use crate::folder::{self, Port};
+use crate::process::{Process, Signal};
+use crate::wait;
+
+/// A running NGINX. It stops when this goes; [`Nginx::stop`] also tells what its error log says.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Process,
+    folder: TempDir,
+    port: Port,
+}
+
+/// Why NGINX is not running, or not as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum NginxError {
+    /// The config could not be made.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file or the process.
+    #[error("nginx: {0}")]
+    Io(#[from] io::Error),
+    /// It ended, or does not listen.
+    #[error("nginx does not answer; its error log:\n{0}")]
+    NotThere(String),
+    /// The error log tells of trouble.
+    #[error("the error log of nginx tells of trouble:\n{0}")]
+    Trouble(String),
+}
+
+/// Lines of an error log that no test may leave behind.
+const TROUBLE: [&str; 6] =
+    ["[alert]", "[crit]", "[emerg]", "AddressSanitizer", "LeakSanitizer", "runtime error:"];
+
+const QUIT: Duration = Duration::from_secs(10);
+
+impl Nginx {
+    /// Starts NGINX and returns when it listens.
+    pub fn start(config: &Config) -> Result<Self, NginxError> {
+        let folder = folder::temporary()?;
+        let port = Port::lease()?;
+        config.write(folder.path(), port.address())?;
+        let mut process = Process::start(&mut command(folder.path()))?;
+        let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
+            if process.ended().is_some() {
+                return Some(false);
+            }
+            std::net::TcpStream::connect(port.address()).is_ok().then_some(true)
+        });
+        if listening.unwrap_or(false) {
+            return Ok(Self { process, folder, port });
+        }
+        Err(NginxError::NotThere(read(&folder.path().join("error.log"))))
+    }
+
+    /// What `nginx -t` says about a config: whether it is good, and everything it printed.
+    pub fn check(config: &Config) -> Result<(bool, String), NginxError> {
+        let folder = folder::temporary()?;
+        let port = Port::lease()?;
+        config.write(folder.path(), port.address())?;
+        let Output { status, stderr, .. } = command(folder.path()).arg("-t").stderr(Stdio::piped()).output()?;
+        Ok((status.success(), String::from_utf8_lossy(&stderr).into_owned()))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// The same as the beginning of a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// A file in its folder; logs are `error.log` and `access.log`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The access log so far, line by line.
+    pub fn access_log(&self) -> Vec<String> {
+        read(&self.path("access.log")).lines().map(str::to_owned).collect()
+    }
+
+    /// The error log so far.
+    pub fn error_log(&self) -> String {
+        read(&self.path("error.log"))
+    }
+
+    /// The process id of the master.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends the master a signal: HUP reloads.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// Lets it finish what it does, stops it, and reads the error log.
+    pub fn stop(self) -> Result<(), NginxError> {
+        self.stop_allowing(&[])
+    }
+
+    /// The same, where lines that hold one of `allowed` are expected.
+    pub fn stop_allowing(mut self, allowed: &[&str]) -> Result<(), NginxError> {
+        self.process.stop(Signal::QUIT, QUIT)?;
+        let log = self.error_log();
+        let trouble: Vec<&str> = log
+            .lines()
+            .filter(|line| TROUBLE.iter().any(|word| line.contains(word)))
+            .filter(|line| !allowed.iter().any(|word| line.contains(word)))
+            .collect();
+        if trouble.is_empty() { Ok(()) } else { Err(NginxError::Trouble(trouble.join("\n"))) }
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(folder::nginx());
+    command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
+    // Before the config is read there is no error log but this one.
+    command.arg("-e").arg(folder.join("error.log"));
+    command.args(["-g", "daemon off;"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn read(path: &Path) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,86 @@
+//! A process that was started here, and only here is stopped: by its id.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{Pid, kill_process};
+
+pub use rustix::process::Signal;
+
+use crate::wait;
+
+/// A running child. It is killed when this goes and nobody stopped it before.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stopped: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts it in a process group of its own, so that a Ctrl-C at the terminal reaches only who
+    /// started it, who then stops everything in order.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        match command.process_group(0).spawn() {
+            Ok(child) => Ok(Self { child, stopped: None }),
+            Err(e) => Err(io::Error::new(e.kind(), format!("{}: {e}", command.get_program().display()))),
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.stopped.is_none() {
+            self.stopped = self.child.try_wait().ok().flatten();
+        }
+        self.stopped
+    }
+
+    /// Sends a signal; a process that ended already gets none.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        if self.ended().is_some() {
+            return Ok(());
+        }
+        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+            return Err(io::Error::other("no process id"));
+        };
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
+        wait::until_blocking("the process to end", deadline, || self.ended()).ok()
+    }
+
+    /// Asks it to end with `signal`, and kills it when it does not within `grace`.
+    pub fn stop(&mut self, signal: Signal, grace: Duration) -> io::Result<ExitStatus> {
+        self.signal(signal)?;
+        if let Some(status) = self.wait(grace) {
+            return Ok(status);
+        }
+        self.kill()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.ended() {
+            return Ok(status);
+        }
+        self.child.kill()?;
+        let status = self.child.wait()?;
+        self.stopped = Some(status);
+        Ok(status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing can be done about an error here, and a killed child leaves nothing behind.
+        let _ = self.kill();
+    }
+}

@@ -1,0 +1,1 @@
+//! Everything a test of the whole way needs, set up in one go.
