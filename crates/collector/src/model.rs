@@ -32,6 +32,14 @@ impl Day {
     pub fn start(self) -> Micros {
         Micros(i64::from(self.0) * 86_400_000_000)
     }
+
+    /// The day that a text like `2026-11-22` names.
+    pub fn parse(text: &str) -> Option<Self> {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        let day = Micros(midnight.as_microsecond()).day();
+        (day.to_string() == text).then_some(day)
+    }
 }
 
 impl std::fmt::Display for Micros {
@@ -166,7 +174,7 @@ pub struct SessionPart {
     pub endpoint_count: u64,
     /// Requests by status class (`2xx`).
     pub statuses: BTreeMap<String, u64>,
-    /// Requests by method.
+    /// Requests by method, at most 20 methods, the busiest.
     pub methods: BTreeMap<String, u64>,
     /// Bytes received.
     pub bytes_in: u64,
@@ -174,7 +182,7 @@ pub struct SessionPart {
     pub bytes_out: u64,
     /// Whether an AI agent's MCP calls are in it.
     pub mcp: bool,
-    /// Attacks by type.
+    /// Attacks by type, at most 20 types, the most frequent.
     pub attacks: BTreeMap<String, u64>,
     /// Labels given by readers; none until they can be given.
     pub labels: Vec<String>,
@@ -195,6 +203,45 @@ pub struct Param {
     pub value: String,
     /// Whether `value` is a pseudonym.
     pub hashed: bool,
+}
+
+/// A call of an AI agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Mcp {
+    /// JSON-RPC method.
+    pub method: String,
+    /// Name of the tool, prompt or resource; empty when the method has none.
+    pub primitive: String,
+    /// Arguments as JSON text, when the configuration asks for them.
+    pub arguments: Option<String>,
+    /// JSON-RPC error, when the answer held one.
+    pub error: Option<String>,
+}
+
+/// A GraphQL operation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Graphql {
+    /// `query`, `mutation` or `subscription`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its name; empty when anonymous.
+    pub operation: String,
+}
+
+/// An attack in a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Attack {
+    /// `sqli`, `xss`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where in the request.
+    pub point: String,
+    /// What was found there.
+    pub payload: String,
+    /// Who found it.
+    pub engine: String,
+    /// Whether the request was refused because of it.
+    pub blocked: bool,
 }
 
 /// One request of a session.
@@ -244,12 +291,12 @@ pub struct Request {
     pub key: KeyCount,
     /// Context parameters, users and roles included.
     pub params: Vec<Param>,
-    /// `[method, primitive, arguments?, error?]` of an MCP call.
-    pub mcp: Option<Vec<Option<String>>>,
-    /// `[type, operation]` of a GraphQL request.
-    pub gql: Option<Vec<String>>,
-    /// `[type, point, payload, engine, blocked]` each.
-    pub attacks: Vec<serde_json::Value>,
+    /// Set on MCP calls.
+    pub mcp: Option<Mcp>,
+    /// Set on GraphQL requests.
+    pub gql: Option<Graphql>,
+    /// Attacks found in it.
+    pub attacks: Vec<Attack>,
     /// Connection serial; orders requests of equal time.
     #[serde(skip)]
     pub conn: u64,

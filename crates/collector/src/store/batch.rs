@@ -57,6 +57,14 @@ pub struct DayBatch {
     pub seqs: Vec<SeqRange>,
 }
 
+impl DayBatch {
+    /// What is not in a day that got as far as `applied`.
+    pub fn after(&self, applied: Position) -> Self {
+        let rows = self.rows.iter().filter(|row| row.arrival.pos >= applied).cloned().collect();
+        Self { rows, seqs: self.seqs.clone() }
+    }
+}
+
 /// Consecutive `seq` numbers of one worker life, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeqRange {

@@ -1,13 +1,19 @@
 //! What the collector asks of a store, and the stores there are. No SQL outside this room.
 //!
 //! A store takes [`Batch`]es in the order of the log and answers queries about them. A batch counts
-//! as a whole: no query sees a part of it, and after a crash [`Store::resume`] tells from where the
-//! log must be applied again, for each day apart, so that nothing is lost or there twice.
+//! as a whole: no query sees a part of it. After a crash a part of it may be there, as each day is
+//! kept apart: [`Store::resume`] tells from where the log must be applied again, and which `seq`
+//! numbers are there already, so that nothing is lost or there twice.
 
 mod batch;
 mod query;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+mod parts;
+
+pub mod duckdb;
+pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
 pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
@@ -51,12 +57,10 @@ pub enum StoreError {
 pub struct Resume {
     /// Everything before it is in the store.
     pub complete: Position,
-    /// Days that are ahead of `complete`, and how far each got.
+    /// How far each day got, beyond `complete` or not.
     pub days: BTreeMap<Day, Position>,
     /// The `seq` numbers taken, of all days that are kept.
     pub seqs: SeqSet,
-    /// Ids of rows that came without `seq`.
-    pub ids: Vec<Id>,
 }
 
 /// Keeps requests and answers questions about them. Its methods block.
@@ -92,6 +96,9 @@ pub trait Store: Send + Sync + 'static {
     /// A page of a session's requests.
     fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError>;
 
+    /// Which of these requests are there, of those told by their id.
+    fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError>;
+
     /// One request.
     fn request(&self, id: Id) -> Result<Option<Request>, StoreError>;
 
@@ -101,3 +108,6 @@ pub trait Store: Send + Sync + 'static {
     /// Runs a query on every file that new data goes to.
     fn check(&self) -> Result<(), StoreError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,399 @@
+//! Queries on one day file.
+
+use std::collections::{BTreeMap, HashMap};
+
+use duckdb::types::Value;
+use duckdb::{Connection, Row, params_from_iter};
+
+use super::{failed, halves, joined, sql};
+use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
+use crate::store::parts::{self, status_class};
+use crate::store::{Arrival, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
+
+/// Runs a statement with bound values and reads each row.
+fn select<T>(
+    connection: &Connection,
+    day: Day,
+    text: &str,
+    values: Vec<Value>,
+    read: impl FnMut(&Row) -> duckdb::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let run = || -> duckdb::Result<Vec<T>> {
+        connection.prepare(&sql::on(day, text))?.query_map(params_from_iter(values), read)?.collect()
+    };
+    run().map_err(failed(&format!("reading {day}")))
+}
+
+fn limit(rows: usize) -> Value {
+    Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))
+}
+
+fn id_values(ids: &[Id]) -> Vec<Value> {
+    ids.iter().flat_map(|&id| <[u64; 2]>::from(halves(id))).map(Value::UBigInt).collect()
+}
+
+/// The `seq` numbers of a day.
+pub(super) fn seqs(connection: &Connection, day: Day) -> Result<Vec<SeqRange>, StoreError> {
+    select(connection, day, sql::SEQS, Vec::new(), |row| {
+        Ok(SeqRange { instance: row.get::<_, u64>(0)?.to_be_bytes(), first: row.get(1)?, last: row.get(2)? })
+    })
+}
+
+/// Which of `ids` are there, of those that are told by their id.
+pub(super) fn known(connection: &Connection, day: Day, ids: &[Id]) -> Result<Vec<Id>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = sql::KNOWN.replace("{ids}", &sql::values(ids.len(), 2));
+    select(connection, day, &text, id_values(ids), |row| Ok(joined(row.get(0)?, row.get(1)?)))
+}
+
+/// A page of the day's parts.
+pub(super) fn sessions(
+    connection: &Connection,
+    day: Day,
+    query: &SessionsQuery,
+    rows: usize,
+) -> Result<Vec<SessionPart>, StoreError> {
+    let mut values =
+        vec![Value::BigInt(query.window.from.0), Value::BigInt(query.window.to.0), Value::UBigInt(query.as_of)];
+    let mut after = "";
+    if let Some((last_seen, id)) = query.after {
+        after = sql::PAGE_AFTER;
+        let (hi, lo) = halves(id);
+        let last_seen = Value::BigInt(last_seen.0);
+        let ids = [hi, hi, lo].map(Value::UBigInt);
+        values.extend([last_seen.clone(), last_seen].into_iter().chain(ids));
+    }
+    values.push(limit(rows));
+    let page = select(connection, day, &sql::PAGE.replace("{after}", after), values, |row| {
+        Ok((joined(row.get(0)?, row.get(1)?), row.get::<_, u64>(3)?))
+    })?;
+    let ids: Vec<_> = page.iter().map(|(id, _)| *id).collect();
+    let mut found: HashMap<_, _> =
+        parts(connection, day, &ids, query.as_of)?.into_iter().map(|part| (part.id, part)).collect();
+    let matched = |count| Some(count).filter(|_| query.windowed);
+    let in_order = page
+        .into_iter()
+        .filter_map(|(id, count)| found.remove(&id).map(|part| SessionPart { matched: matched(count), ..part }));
+    Ok(in_order.collect())
+}
+
+/// The parts that some sessions have on the day, in no order.
+pub(super) fn parts(
+    connection: &Connection,
+    day: Day,
+    ids: &[Id],
+    as_of: Position,
+) -> Result<Vec<SessionPart>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id_list = sql::values(ids.len(), 2);
+    let mut bound = id_values(ids);
+    bound.push(Value::UBigInt(as_of));
+    select(connection, day, &sql::PICK.replace("{ids}", &id_list), bound.clone(), |_| Ok(()))?;
+    let mut parts = totals(connection, day)?;
+    fill(connection, day, &mut parts)?;
+    connection.execute_batch(sql::UNPICK).map_err(failed(&format!("reading {day}")))?;
+
+    let attacks = sql::ATTACK_KINDS.replace("{ids}", &id_list).replace("{limit}", &parts::KINDS.to_string());
+    for found in select(connection, day, &attacks, bound, |row| Found::read(row, |row| row.get::<_, String>(4)))? {
+        if let Some(part) = parts.get_mut(&found.session) {
+            part.attacks.insert(found.value, found.requests);
+        }
+    }
+    Ok(parts.into_values().collect())
+}
+
+fn totals(connection: &Connection, day: Day) -> Result<BTreeMap<Id, SessionPart>, StoreError> {
+    let rows = select(connection, day, sql::TOTALS, Vec::new(), |row| {
+        let (first_seen, last_seen) = (Micros(row.get(3)?), Micros(row.get(4)?));
+        Ok(SessionPart {
+            id: joined(row.get(0)?, row.get(1)?),
+            day,
+            requests: row.get(2)?,
+            first_seen,
+            last_seen,
+            duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
+            bytes_in: row.get(5)?,
+            bytes_out: row.get(6)?,
+            mcp: row.get(7)?,
+            ..SessionPart::default()
+        })
+    })?;
+    Ok(rows.into_iter().map(|part| (part.id, part)).collect())
+}
+
+/// One of the values that a session's requests have.
+struct Found<T> {
+    session: Id,
+    requests: u64,
+    /// How many different ones the session has.
+    distinct: u64,
+    value: T,
+}
+
+impl<T> Found<T> {
+    fn read(row: &Row, value: impl FnOnce(&Row) -> duckdb::Result<T>) -> duckdb::Result<Self> {
+        Ok(Self {
+            session: joined(row.get(0)?, row.get(1)?),
+            requests: row.get(2)?,
+            distinct: row.get(3)?,
+            value: value(row)?,
+        })
+    }
+}
+
+const BUSIEST: &str = "times DESC";
+const LAST_SEEN: &str = "max(ts) DESC";
+
+/// Fills in what is a list of values, from the picked rows.
+fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>) -> Result<(), StoreError> {
+    let mut texts = |column: &str, limit, add: fn(&mut SessionPart, Found<String>)| {
+        let text = sql::top(column, &format!("{column} <> ''"), BUSIEST, limit);
+        each(connection, day, &text, parts, |row| row.get::<_, String>(4), add)
+    };
+    texts("app", parts::APPLICATIONS, |part, found| part.applications.push(found.value))?;
+    texts("ip", parts::IPS, |part, found| {
+        part.ip_count = found.distinct;
+        part.ips.push(found.value);
+    })?;
+    texts("ua", parts::USER_AGENTS, |part, found| part.user_agents.push(found.value))?;
+    texts("host", parts::HOSTS, |part, found| part.hosts.push(found.value))?;
+
+    let methods = sql::top("method", "true", BUSIEST, parts::KINDS);
+    each(
+        connection,
+        day,
+        &methods,
+        parts,
+        |row| row.get::<_, String>(4),
+        |part, found| {
+            part.methods.insert(found.value, found.requests);
+        },
+    )?;
+    let statuses = sql::top("status", "true", BUSIEST, usize::from(u16::MAX));
+    each(
+        connection,
+        day,
+        &statuses,
+        parts,
+        |row| row.get::<_, u16>(4),
+        |part, found| {
+            *part.statuses.entry(status_class(found.value)).or_default() += found.requests;
+        },
+    )?;
+    let endpoints = sql::top("host, method, path", "true", BUSIEST, parts::ENDPOINTS);
+    let endpoint = |row: &Row| {
+        let (host, method, path): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        Ok(parts::endpoint(&host, &method, &path))
+    };
+    each(connection, day, &endpoints, parts, endpoint, |part, found| {
+        part.endpoint_count = found.distinct;
+        part.top_endpoints.push(EndpointCount { endpoint: found.value, requests: found.requests });
+    })?;
+    let keys = sql::top("key_source, key_name, key_value, key_hashed", "true", BUSIEST, parts::KEYS);
+    each(
+        connection,
+        day,
+        &keys,
+        parts,
+        |row| key(row, 4),
+        |part, found| {
+            part.keys.push(KeyCount { requests: Some(found.requests), ..found.value });
+        },
+    )?;
+    let who = |row: &Row| Ok(Who { value: row.get(4)?, hashed: row.get(5)? });
+    let users = sql::top("user_value, user_hashed", "user_value IS NOT NULL", LAST_SEEN, parts::USERS);
+    each(connection, day, &users, parts, who, |part, found| {
+        part.user_count = found.distinct;
+        part.users.push(found.value);
+    })?;
+    let roles = sql::top("role_value, role_hashed", "role_value IS NOT NULL", LAST_SEEN, parts::USERS);
+    each(connection, day, &roles, parts, who, |part, found| part.roles.push(found.value))?;
+    for part in parts.values_mut() {
+        part.user = part.users.first().cloned();
+        part.role = part.roles.first().cloned();
+    }
+    Ok(())
+}
+
+fn each<T>(
+    connection: &Connection,
+    day: Day,
+    text: &str,
+    parts: &mut BTreeMap<Id, SessionPart>,
+    value: impl Fn(&Row) -> duckdb::Result<T>,
+    add: impl Fn(&mut SessionPart, Found<T>),
+) -> Result<(), StoreError> {
+    for found in select(connection, day, text, Vec::new(), |row| Found::read(row, &value))? {
+        if let Some(part) = parts.get_mut(&found.session) {
+            add(part, found);
+        }
+    }
+    Ok(())
+}
+
+/// The page of a session's requests that lies on the day.
+pub(super) fn requests_of(
+    connection: &Connection,
+    day: Day,
+    query: &RequestsQuery,
+    rows: usize,
+) -> Result<Vec<Request>, StoreError> {
+    let mut condition = sql::OF_SESSION.to_owned();
+    let mut values = id_values(&[query.session]);
+    values.push(Value::UBigInt(query.as_of));
+    values.extend([query.window.from, query.window.to].map(|moment| Value::BigInt(moment.0)));
+    if let Some((ts, conn, n, id)) = query.after {
+        condition = format!("{condition} {}", sql::OF_SESSION_AFTER);
+        let (hi, lo) = halves(id);
+        let ts = Value::BigInt(ts.0);
+        values.extend([ts.clone(), ts]);
+        values.extend([conn, conn, n, n, hi, hi, lo].map(Value::UBigInt));
+    }
+    let found = requests(connection, day, &sql::requests(&condition, sql::BY_TIME), values, rows)?;
+    Ok(found.into_iter().map(|(_, request)| request).collect())
+}
+
+/// The request with an id.
+pub(super) fn request(
+    connection: &Connection,
+    day: Day,
+    id: Id,
+    as_of: Position,
+) -> Result<Option<Request>, StoreError> {
+    let mut values = id_values(&[id]);
+    values.push(Value::UBigInt(as_of));
+    let found = requests(connection, day, &sql::requests(sql::WITH_ID, "pos, ordinal"), values, 1)?;
+    Ok(found.into_iter().next().map(|(_, request)| request))
+}
+
+/// What arrived, of the day: the first after an arrival, or the last ones.
+pub(super) fn arrived(
+    connection: &Connection,
+    day: Day,
+    query: &TailQuery,
+    as_of: Position,
+) -> Result<Vec<(Arrival, Request)>, StoreError> {
+    let mut values = vec![Value::UBigInt(as_of)];
+    let (condition, order) = match query.after {
+        None => (sql::ARRIVED.to_owned(), "pos DESC, ordinal DESC"),
+        Some(Arrival { pos, ordinal }) => {
+            values.extend([Value::UBigInt(pos), Value::UBigInt(pos), Value::UInt(ordinal)]);
+            (format!("{} {}", sql::ARRIVED, sql::ARRIVED_AFTER), "pos, ordinal")
+        }
+    };
+    requests(connection, day, &sql::requests(&condition, order), values, query.limit)
+}
+
+fn requests(
+    connection: &Connection,
+    day: Day,
+    text: &str,
+    mut values: Vec<Value>,
+    rows: usize,
+) -> Result<Vec<(Arrival, Request)>, StoreError> {
+    values.push(limit(rows));
+    let mut found = select(connection, day, text, values, read_request)?;
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let arrivals = sql::values(found.len(), 2);
+    let bound =
+        || found.iter().flat_map(|(arrival, _)| [Value::UBigInt(arrival.pos), Value::UInt(arrival.ordinal)]).collect();
+    let place = |row: &Row| -> duckdb::Result<_> { Ok(Arrival { pos: row.get(0)?, ordinal: row.get(1)? }) };
+    let params = select(connection, day, &sql::PARAMS.replace("{arrivals}", &arrivals), bound(), |row| {
+        Ok((
+            place(row)?,
+            Param {
+                source: row.get(2)?,
+                name: row.get(3)?,
+                kind: row.get(4)?,
+                value: row.get(5)?,
+                hashed: row.get(6)?,
+            },
+        ))
+    })?;
+    let attacks = select(connection, day, &sql::ATTACKS.replace("{arrivals}", &arrivals), bound(), |row| {
+        Ok((
+            place(row)?,
+            Attack {
+                kind: row.get(2)?,
+                point: row.get(3)?,
+                payload: row.get(4)?,
+                engine: row.get(5)?,
+                blocked: row.get(6)?,
+            },
+        ))
+    })?;
+    let mut places: HashMap<Arrival, &mut Request> =
+        found.iter_mut().map(|(arrival, request)| (*arrival, request)).collect();
+    for (arrival, param) in params {
+        if let Some(request) = places.get_mut(&arrival) {
+            request.params.push(param);
+        }
+    }
+    for (arrival, attack) in attacks {
+        if let Some(request) = places.get_mut(&arrival) {
+            request.attacks.push(attack);
+        }
+    }
+    Ok(found)
+}
+
+fn key(row: &Row, at: usize) -> duckdb::Result<KeyCount> {
+    Ok(KeyCount {
+        source: row.get(at)?,
+        name: row.get(at + 1)?,
+        value: row.get(at + 2)?,
+        hashed: row.get(at + 3)?,
+        requests: None,
+    })
+}
+
+/// Reads the columns that [`sql::requests`] selects.
+fn read_request(row: &Row) -> duckdb::Result<(Arrival, Request)> {
+    let (host, method, path): (String, String, String) = (row.get(11)?, row.get(12)?, row.get(14)?);
+    let mcp = match row.get::<_, Option<String>>(27)? {
+        None => None,
+        Some(method) => Some(Mcp {
+            method,
+            primitive: row.get::<_, Option<String>>(28)?.unwrap_or_default(),
+            arguments: row.get(29)?,
+            error: row.get(30)?,
+        }),
+    };
+    let gql = match row.get::<_, Option<String>>(31)? {
+        None => None,
+        Some(kind) => Some(Graphql { kind, operation: row.get::<_, Option<String>>(32)?.unwrap_or_default() }),
+    };
+    let request = Request {
+        ts: Micros(row.get(2)?),
+        session_id: joined(row.get(3)?, row.get(4)?),
+        id: joined(row.get(5)?, row.get(6)?),
+        conn: row.get(7)?,
+        n: row.get(8)?,
+        node: row.get(9)?,
+        application: row.get(10)?,
+        endpoint: parts::endpoint(&host, &method, &path),
+        host,
+        method,
+        scheme: row.get(13)?,
+        path,
+        proto: row.get(15)?,
+        status: row.get(16)?,
+        duration_us: row.get(17)?,
+        upstream_us: row.get(18)?,
+        bytes_in: row.get(19)?,
+        bytes_out: row.get(20)?,
+        ip: row.get(21)?,
+        user_agent: row.get(22)?,
+        key: key(row, 23)?,
+        mcp,
+        gql,
+        ..Request::default()
+    };
+    Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, request))
+}

@@ -1,0 +1,158 @@
+//! All SQL there is. `{day}` stands for a day file's schema; values are always bound.
+
+use crate::model::Day;
+
+/// The name under which a day's file is attached.
+pub(super) fn schema(day: Day) -> String {
+    format!("\"{day}\"")
+}
+
+/// `text` with the day's schema put in.
+pub(super) fn on(day: Day, text: &str) -> String {
+    text.replace("{day}", &schema(day))
+}
+
+/// Groups of placeholders, each of `width`, for a list of `rows` rows.
+pub(super) fn values(rows: usize, width: usize) -> String {
+    let row = format!("({})", vec!["?"; width].join(","));
+    vec![row; rows].join(",")
+}
+
+/// Tables of a day file. No keys and no indexes: nothing in it ever changes.
+pub(super) const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS {day}.requests (
+    pos UBIGINT NOT NULL, ordinal UINTEGER NOT NULL, ts BIGINT NOT NULL,
+    sid_hi UBIGINT NOT NULL, sid_lo UBIGINT NOT NULL, id_hi UBIGINT NOT NULL, id_lo UBIGINT NOT NULL,
+    conn UBIGINT NOT NULL, n UBIGINT NOT NULL,
+    node VARCHAR NOT NULL, app VARCHAR NOT NULL, kid UINTEGER NOT NULL,
+    host VARCHAR NOT NULL, method VARCHAR NOT NULL, scheme VARCHAR NOT NULL, path VARCHAR NOT NULL,
+    proto VARCHAR NOT NULL, status USMALLINT NOT NULL,
+    duration UBIGINT NOT NULL, upstream UBIGINT, bytes_in UBIGINT NOT NULL, bytes_out UBIGINT NOT NULL,
+    ip VARCHAR NOT NULL, ua VARCHAR NOT NULL,
+    key_source VARCHAR NOT NULL, key_name VARCHAR NOT NULL, key_value VARCHAR NOT NULL, key_hashed BOOLEAN NOT NULL,
+    user_value VARCHAR, user_hashed BOOLEAN, role_value VARCHAR, role_hashed BOOLEAN,
+    mcp_method VARCHAR, mcp_primitive VARCHAR, mcp_arguments VARCHAR, mcp_error VARCHAR,
+    gql_kind VARCHAR, gql_operation VARCHAR,
+    told_by_id BOOLEAN NOT NULL, clock_ahead BOOLEAN NOT NULL, content BLOB, extra BLOB
+);
+CREATE TABLE IF NOT EXISTS {day}.params (
+    pos UBIGINT NOT NULL, ordinal UINTEGER NOT NULL, idx UINTEGER NOT NULL,
+    source VARCHAR NOT NULL, name VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    hashed BOOLEAN NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {day}.attacks (
+    pos UBIGINT NOT NULL, ordinal UINTEGER NOT NULL, idx UINTEGER NOT NULL,
+    sid_hi UBIGINT NOT NULL, sid_lo UBIGINT NOT NULL,
+    kind VARCHAR NOT NULL, point VARCHAR NOT NULL, payload VARCHAR NOT NULL, engine VARCHAR NOT NULL,
+    blocked BOOLEAN NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {day}.seqs (instance UBIGINT NOT NULL, first UBIGINT NOT NULL, last UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS {day}.applied (pos UBIGINT NOT NULL);
+";
+
+/// What a day file says of itself.
+pub(super) const STATE: &str = "
+SELECT (SELECT count(*) FROM {day}.requests),
+       (SELECT coalesce(max(ts), 0) FROM {day}.requests),
+       (SELECT coalesce(max(pos), 0) FROM {day}.applied)";
+
+/// All `seq` ranges of a day.
+pub(super) const SEQS: &str = "SELECT instance, first, last FROM {day}.seqs";
+
+/// Notes how far a day got.
+pub(super) const APPLIED: &str = "INSERT INTO {day}.applied VALUES (?)";
+
+/// Which ids are there of requests that are told by their id; `{ids}` are pairs.
+pub(super) const KNOWN: &str = "
+SELECT DISTINCT id_hi, id_lo FROM {day}.requests
+WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
+
+/// The page of a day's parts: id, last seen, requests that the window leaves.
+/// Bound: window from, window to, as_of.
+pub(super) const PAGE: &str = "
+SELECT sid_hi, sid_lo, max(ts) AS last_seen, count(*) FILTER (ts >= ? AND ts < ?) AS matched
+FROM {day}.requests WHERE pos < ? GROUP BY sid_hi, sid_lo HAVING matched > 0 {after}
+ORDER BY last_seen DESC, sid_hi, sid_lo LIMIT ?";
+
+/// What follows the end of the page before. Bound: last seen, last seen, hi, hi, lo.
+pub(super) const PAGE_AFTER: &str =
+    "AND (last_seen < ? OR (last_seen = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo > ?))))";
+
+/// The rows of some sessions, read once for all that is asked of them. Bound: the ids, as_of.
+pub(super) const PICK: &str = "
+CREATE OR REPLACE TEMP TABLE picked AS
+SELECT pos, ordinal, ts, sid_hi, sid_lo, app, host, method, path, status, bytes_in, bytes_out, ip, ua,
+       key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
+       mcp_method IS NOT NULL AS mcp
+FROM {day}.requests SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
+WHERE pos < ?";
+
+/// Forgets what [`PICK`] read.
+pub(super) const UNPICK: &str = "DROP TABLE IF EXISTS temp.picked";
+
+/// One row for each picked session. Sums stop at the largest number instead of failing.
+pub(super) const TOTALS: &str = "
+SELECT sid_hi, sid_lo, count(*), min(ts), max(ts),
+       least(sum(bytes_in), 18446744073709551615)::UBIGINT, least(sum(bytes_out), 18446744073709551615)::UBIGINT,
+       bool_or(mcp)
+FROM picked GROUP BY sid_hi, sid_lo";
+
+/// The first values of a column or several for each picked session, how often each occurs, and how
+/// many there are in all.
+pub(super) fn top(columns: &str, condition: &str, order: &str, limit: usize) -> String {
+    format!(
+        "SELECT sid_hi, sid_lo, count(*) AS times, count(*) OVER (PARTITION BY sid_hi, sid_lo), {columns}
+         FROM picked WHERE {condition} GROUP BY sid_hi, sid_lo, {columns}
+         QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo ORDER BY {order}, {columns}) <= {limit}
+         ORDER BY sid_hi, sid_lo, {order}, {columns}"
+    )
+}
+
+/// Attacks of the picked sessions by type. Bound: the ids, as_of.
+pub(super) const ATTACK_KINDS: &str = "
+SELECT sid_hi, sid_lo, count(*) AS times, 0::BIGINT, kind
+FROM {day}.attacks SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
+WHERE pos < ? GROUP BY sid_hi, sid_lo, kind
+QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo ORDER BY times DESC, kind) <= {limit}
+ORDER BY sid_hi, sid_lo, times DESC, kind";
+
+/// Columns of a request, in the order in which they are read.
+const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, conn, n, node, app, host, method,
+ scheme, path, proto, status, duration, upstream, bytes_in, bytes_out, ip, ua,
+ key_source, key_name, key_value, key_hashed,
+ mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation";
+
+/// Requests that meet a condition.
+pub(super) fn requests(condition: &str, order: &str) -> String {
+    format!("SELECT {REQUEST_COLUMNS} FROM {{day}}.requests WHERE {condition} ORDER BY {order} LIMIT ?")
+}
+
+/// Requests of a session. Bound: hi, lo, as_of, window from, window to.
+pub(super) const OF_SESSION: &str = "sid_hi = ? AND sid_lo = ? AND pos < ? AND ts >= ? AND ts < ?";
+/// What follows the end of the page before. Bound: ts, ts, conn, conn, n, n, id hi, id hi, id lo.
+pub(super) const OF_SESSION_AFTER: &str = "AND (ts > ? OR (ts = ? AND (conn > ? OR (conn = ? AND (n > ? OR (n = ?
+ AND (id_hi > ? OR (id_hi = ? AND id_lo > ?))))))))";
+/// The order of a session's requests.
+pub(super) const BY_TIME: &str = "ts, conn, n, id_hi, id_lo, pos, ordinal";
+
+/// The request with an id. Bound: hi, lo, as_of.
+pub(super) const WITH_ID: &str = "id_hi = ? AND id_lo = ? AND pos < ?";
+
+/// What arrived. Bound: as_of.
+pub(super) const ARRIVED: &str = "pos < ?";
+/// What arrived after something. Bound: pos, pos, ordinal.
+pub(super) const ARRIVED_AFTER: &str = "AND (pos > ? OR (pos = ? AND ordinal > ?))";
+
+/// Parameters of requests; `{arrivals}` are pairs.
+pub(super) const PARAMS: &str = "
+SELECT p.pos, p.ordinal, source, name, kind, value, hashed
+FROM {day}.params AS p SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+  ON p.pos = wanted.pos AND p.ordinal = wanted.ordinal
+ORDER BY p.pos, p.ordinal, idx";
+
+/// Attacks of requests; `{arrivals}` are pairs.
+pub(super) const ATTACKS: &str = "
+SELECT a.pos, a.ordinal, kind, point, payload, engine, blocked
+FROM {day}.attacks AS a SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+  ON a.pos = wanted.pos AND a.ordinal = wanted.ordinal
+ORDER BY a.pos, a.ordinal, idx";

@@ -1,0 +1,282 @@
+//! A store in plain memory: what the others must agree with, and what tests and simulations use.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::parts::{self, status_class};
+use super::{
+    Batch, Position, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed, Window,
+};
+use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Request, SessionPart, Who};
+
+/// Keeps everything in memory. What was applied is there for ever;
+/// `checkpoint` only decides from where a [`restart`](Self::restart) goes on.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    days: BTreeMap<Day, DayRows>,
+    position: Position,
+    checkpointed: Position,
+    interrupt_after: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct DayRows {
+    rows: Vec<Row>,
+    seqs: SeqSet,
+    applied: Position,
+}
+
+impl MemoryStore {
+    /// Makes the next `apply` fail after it has written so many days, as a crash in it does.
+    pub fn interrupt_after(&self, days: usize) {
+        self.lock().interrupt_after = Some(days);
+    }
+
+    /// Goes back to the last checkpoint, as opening files after a crash does.
+    pub fn restart(&self) {
+        let mut inner = self.lock();
+        inner.position = inner.checkpointed;
+    }
+
+    /// Everything kept, in the order of arrival.
+    pub fn all_rows(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.lock().days.values().flat_map(|day| day.rows.clone()).collect();
+        rows.sort_by_key(|row| row.arrival);
+        rows
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn resume(&self) -> Result<Resume, StoreError> {
+        let inner = self.lock();
+        let mut seqs = SeqSet::default();
+        inner.days.values().for_each(|day| seqs.union(day.seqs.ranges()));
+        let days = inner.days.iter().map(|(&day, rows)| (day, rows.applied)).collect();
+        Ok(Resume { complete: inner.position, days, seqs })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let interrupt_after = inner.interrupt_after.take();
+        for (written, (&day, new)) in batch.days.iter().enumerate() {
+            if interrupt_after == Some(written) {
+                return Err(StoreError::Fatal { doing: "applying a batch".into(), reason: "interrupted".into() });
+            }
+            let kept = inner.days.entry(day).or_default();
+            kept.rows.extend(new.after(kept.applied).rows);
+            kept.seqs.union(new.seqs.iter().copied());
+            kept.applied = kept.applied.max(batch.to);
+        }
+        inner.position = batch.to;
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Position, StoreError> {
+        let mut inner = self.lock();
+        inner.checkpointed = inner.position;
+        Ok(inner.checkpointed)
+    }
+
+    fn position(&self) -> Position {
+        self.lock().position
+    }
+
+    fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError> {
+        let mut inner = self.lock();
+        let kept = inner.days.split_off(&day);
+        Ok(std::mem::replace(&mut inner.days, kept).into_keys().collect())
+    }
+
+    fn newest(&self) -> Option<Micros> {
+        self.lock().days.values().flat_map(|day| &day.rows).map(|row| row.request.ts).max()
+    }
+
+    fn rows(&self) -> u64 {
+        self.lock().days.values().map(|day| day.rows.len() as u64).sum()
+    }
+
+    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+        let inner = self.lock();
+        let mut found: Vec<_> = inner
+            .days
+            .iter()
+            .filter(|(day, _)| query.window.touches(**day))
+            .flat_map(|(&day, rows)| day_parts(day, &rows.rows, query.as_of, query.window))
+            .filter(|part| {
+                part.matched > Some(0)
+                    && query.after.is_none_or(|(last_seen, id)| {
+                        part.last_seen < last_seen || (part.last_seen == last_seen && part.id > id)
+                    })
+            })
+            .map(|part| SessionPart { matched: part.matched.filter(|_| query.windowed), ..part })
+            .collect();
+        found.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then(a.id.cmp(&b.id)));
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
+    fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
+        let inner = self.lock();
+        let parts = inner.days.iter().rev().flat_map(|(&day, rows)| {
+            let own: Vec<_> = rows.rows.iter().filter(|row| row.request.session_id == session).cloned().collect();
+            day_parts(day, &own, as_of, Window::ALL)
+        });
+        Ok(parts.map(|part| SessionPart { matched: None, ..part }).collect())
+    }
+
+    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
+        let order = |r: &Request| (r.ts, r.conn, r.n, r.id);
+        let inner = self.lock();
+        let rows = inner.days.values().flat_map(|day| &day.rows);
+        let mut found: Vec<_> = rows
+            .filter(|row| {
+                row.request.session_id == query.session
+                    && row.arrival.pos < query.as_of
+                    && query.window.contains(row.request.ts)
+                    && query.after.is_none_or(|after| order(&row.request) > after)
+            })
+            .collect();
+        found.sort_by_key(|row| (order(&row.request), row.arrival));
+        Ok(found.into_iter().take(query.limit).map(|row| row.request.clone()).collect())
+    }
+
+    fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
+        let wanted: HashSet<_> = ids.iter().collect();
+        let inner = self.lock();
+        let rows = inner.days.values().flat_map(|day| &day.rows);
+        let known = rows.filter(|row| row.told_by_id && wanted.contains(&row.request.id));
+        Ok(known.map(|row| row.request.id).collect())
+    }
+
+    fn request(&self, id: Id) -> Result<Option<Request>, StoreError> {
+        let inner = self.lock();
+        let mut rows = inner.days.values().rev().flat_map(|day| &day.rows);
+        let found = rows.find(|row| row.request.id == id && row.arrival.pos < inner.position);
+        Ok(found.map(|row| row.request.clone()))
+    }
+
+    fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
+        let position = self.position();
+        let mut rows = self.all_rows();
+        rows.retain(|row| row.arrival.pos < position && query.after.is_none_or(|after| row.arrival > after));
+        match query.after {
+            Some(_) => rows.truncate(query.limit),
+            None => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
+        }
+        let last = rows.last().map(|row| row.arrival).or(query.after);
+        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last })
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// The parts of one day; `matched` is the number of requests that the window leaves.
+fn day_parts(day: Day, rows: &[Row], as_of: Position, window: Window) -> Vec<SessionPart> {
+    let mut sessions: BTreeMap<Id, Vec<&Row>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.arrival.pos < as_of) {
+        sessions.entry(row.request.session_id).or_default().push(row);
+    }
+    sessions
+        .into_iter()
+        .map(|(id, rows)| {
+            let matched = rows.iter().filter(|row| window.contains(row.request.ts)).count() as u64;
+            SessionPart { matched: Some(matched), ..part(id, day, &rows) }
+        })
+        .collect()
+}
+
+fn part(id: Id, day: Day, rows: &[&Row]) -> SessionPart {
+    let requests = || rows.iter().map(|row| &row.request);
+    let first_seen = requests().map(|r| r.ts).min().unwrap_or_default();
+    let last_seen = requests().map(|r| r.ts).max().unwrap_or_default();
+    let users = last_seen_first(rows, |row| row.user.as_ref());
+    let roles = last_seen_first(rows, |row| row.role.as_ref());
+    let ips = busiest_texts(requests().map(|r| r.ip.as_str()));
+    let endpoints = busiest(requests().map(|r| (r.host.as_str(), r.method.as_str(), r.path.as_str())));
+    let key = |r: &Request| (r.key.source.clone(), r.key.name.clone(), r.key.value.clone(), r.key.hashed);
+    SessionPart {
+        id,
+        day,
+        applications: top(busiest_texts(requests().map(|r| r.application.as_str())), parts::APPLICATIONS),
+        keys: busiest(requests().map(key))
+            .into_iter()
+            .take(parts::KEYS)
+            .map(|((source, name, value, hashed), n)| KeyCount { source, name, value, hashed, requests: Some(n) })
+            .collect(),
+        user: users.first().cloned(),
+        user_count: users.len() as u64,
+        users: users.into_iter().take(parts::USERS).collect(),
+        role: roles.first().cloned(),
+        roles: roles.into_iter().take(parts::USERS).collect(),
+        first_seen,
+        last_seen,
+        duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
+        requests: rows.len() as u64,
+        matched: None,
+        ip_count: ips.len() as u64,
+        ips: top(ips, parts::IPS),
+        user_agents: top(busiest_texts(requests().map(|r| r.user_agent.as_str())), parts::USER_AGENTS),
+        hosts: top(busiest_texts(requests().map(|r| r.host.as_str())), parts::HOSTS),
+        endpoint_count: endpoints.len() as u64,
+        top_endpoints: endpoints
+            .into_iter()
+            .take(parts::ENDPOINTS)
+            .map(|((host, method, path), requests)| EndpointCount {
+                endpoint: parts::endpoint(host, method, path),
+                requests,
+            })
+            .collect(),
+        statuses: busiest(requests().map(|r| status_class(r.status))).into_iter().collect(),
+        methods: busiest(requests().map(|r| r.method.clone())).into_iter().take(parts::KINDS).collect(),
+        bytes_in: requests().fold(0, |sum, r| sum.saturating_add(r.bytes_in)),
+        bytes_out: requests().fold(0, |sum, r| sum.saturating_add(r.bytes_out)),
+        mcp: requests().any(|r| r.mcp.is_some()),
+        attacks: busiest(requests().flat_map(|r| &r.attacks).map(|a| a.kind.clone()))
+            .into_iter()
+            .take(parts::KINDS)
+            .collect(),
+        ..SessionPart::default()
+    }
+}
+
+/// Distinct values with their counts, the most frequent first, ties by value.
+fn busiest<T: Clone + Eq + Hash + Ord>(values: impl Iterator<Item = T>) -> Vec<(T, u64)> {
+    let mut counts: HashMap<T, u64> = HashMap::new();
+    values.for_each(|value| *counts.entry(value).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts
+}
+
+fn busiest_texts<'a>(values: impl Iterator<Item = &'a str>) -> Vec<(&'a str, u64)> {
+    busiest(values.filter(|value| !value.is_empty()))
+}
+
+fn top(counts: Vec<(&str, u64)>, limit: usize) -> Vec<String> {
+    counts.into_iter().take(limit).map(|(value, _)| value.to_owned()).collect()
+}
+
+fn last_seen_first<'a>(rows: &[&'a Row], who: impl Fn(&'a Row) -> Option<&'a Who>) -> Vec<Who> {
+    let mut seen: HashMap<&Who, Micros> = HashMap::new();
+    for row in rows {
+        if let Some(who) = who(row) {
+            let last = seen.entry(who).or_insert(row.request.ts);
+            *last = row.request.ts.max(*last);
+        }
+    }
+    let mut seen: Vec<_> = seen.into_iter().collect();
+    seen.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| (&a.0.value, a.0.hashed).cmp(&(&b.0.value, b.0.hashed))));
+    seen.into_iter().map(|(who, _)| who.clone()).collect()
+}

@@ -1,0 +1,231 @@
+//! What every store promises, asked of both.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::duckdb::{DuckStore, Limits};
+use super::memory::MemoryStore;
+use super::*;
+use crate::model::{Attack, Graphql, KeyCount, Mcp, Param, Who};
+
+const FIRST_DAY: i32 = 20_000;
+
+fn open(dir: &Path) -> Result<DuckStore, StoreError> {
+    DuckStore::open(dir, &dir.join("tmp"), Limits { memory: 256 << 20, threads: 2 })
+}
+
+/// A request made of small numbers, so that values meet often.
+fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
+    let pick = |shift: u32, of: u64| (seed >> shift) % of;
+    let maybe = |shift: u32, of: u64| Some(pick(shift, of + 1)).filter(|&n| n < of);
+    let day = FIRST_DAY + pick(0, 3) as i32;
+    let who = |n: u64| Who { value: format!("who-{}", n / 2), hashed: n % 2 == 1 };
+    let (host, method, path) = (format!("h{}", pick(3, 2)), format!("M{}", pick(5, 3)), format!("/{}", pick(7, 9)));
+    let session = pick(10, 4) as u8;
+    let id = u128::from(pos) << 64 | u128::from(ordinal);
+    Row {
+        arrival: Arrival { pos, ordinal },
+        request: Request {
+            id: Id(id.to_be_bytes()),
+            session_id: Id([session * 77; 16]),
+            ts: Micros(Day(day).start().0 + 3_600_000_000 + pick(12, 7) as i64 * 1_000_000),
+            node: "edge".into(),
+            application: ["", "shop", "bank"][pick(14, 3) as usize].into(),
+            endpoint: super::parts::endpoint(&host, &method, &path),
+            method,
+            scheme: "https".into(),
+            host,
+            path,
+            proto: "HTTP/1.1".into(),
+            status: [200, 201, 404, 500, 0][pick(16, 5) as usize],
+            duration_us: seed,
+            upstream_us: maybe(18, 3),
+            bytes_in: [1, u64::MAX][pick(20, 2) as usize],
+            bytes_out: pick(21, 1000),
+            ip: format!("192.0.2.{}", pick(23, 14)),
+            user_agent: ["", "curl", "nul\0 é \u{10FFFF}"][pick(25, 3) as usize].into(),
+            key: KeyCount {
+                source: "cookie:sid".into(),
+                name: "sid".into(),
+                value: pick(27, 7).to_string(),
+                hashed: pick(29, 2) == 1,
+                requests: None,
+            },
+            params: (0..pick(30, 3))
+                .map(|n| Param {
+                    source: "request.query.a".into(),
+                    name: format!("p{n}"),
+                    kind: "context".into(),
+                    value: n.to_string(),
+                    hashed: n == 1,
+                })
+                .collect(),
+            mcp: maybe(32, 1).map(|_| Mcp { method: "tools/call".into(), error: Some("e".into()), ..Mcp::default() }),
+            gql: maybe(34, 1).map(|_| Graphql { kind: "query".into(), operation: String::new() }),
+            attacks: (0..pick(36, 3))
+                .map(|n| Attack { kind: ["sqli", "xss"][n as usize].into(), blocked: n == 0, ..Attack::default() })
+                .collect(),
+            conn: pick(38, 3),
+            n: pick(40, 3),
+            ..Request::default()
+        },
+        told_by_id: pick(42, 2) == 1,
+        user: maybe(44, 12).map(who),
+        role: maybe(48, 3).map(who),
+        full: maybe(52, 1).map(|_| b"GET /".to_vec()),
+        ..Row::default()
+    }
+}
+
+/// A batch of `rows` in log records `from..to`, by day.
+fn batch(from: Position, to: Position, rows: impl IntoIterator<Item = Row>) -> Batch {
+    let mut batch = Batch { from, to, ..Batch::default() };
+    for row in rows {
+        let seq = SeqRange { instance: [1; 8], first: row.arrival.pos, last: row.arrival.pos };
+        let day = batch.days.entry(row.request.ts.day()).or_default();
+        day.seqs.push(seq);
+        day.rows.push(row);
+    }
+    batch
+}
+
+/// Batches of one log record each, with a row for each seed.
+fn batches(seeds: &[Vec<u64>]) -> Vec<Batch> {
+    let rows = |pos, seeds: &[u64]| (0..).zip(seeds).map(|(n, &seed)| row(pos, n, seed)).collect::<Vec<_>>();
+    (0..).zip(seeds).map(|(pos, seeds)| batch(pos, pos + 1, rows(pos, seeds))).collect()
+}
+
+fn window(from: i64, to: i64) -> Window {
+    let moment = |hours: i64| Micros(Day(FIRST_DAY).start().0 + hours * 3_600_000_000);
+    Window { from: moment(from), to: moment(to) }
+}
+
+fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
+    assert_eq!(memory.rows(), duck.rows());
+    assert_eq!(memory.newest(), duck.newest());
+    assert_eq!(memory.position(), duck.position());
+    assert_eq!(memory.resume().unwrap().seqs, duck.resume().unwrap().seqs);
+    for (as_of, window, windowed) in [
+        (u64::MAX, Window::ALL, false),
+        (memory.position() / 2, Window::ALL, false),
+        (u64::MAX, window(1, 26), true),
+        (u64::MAX, Window { from: window(1, 0).from, to: Micros(window(1, 0).from.0 + 3_000_000) }, true),
+    ] {
+        let mut after = None;
+        loop {
+            let query = SessionsQuery { window, windowed, as_of, after, limit: pages };
+            let page = memory.sessions(&query).unwrap();
+            assert_eq!(page, duck.sessions(&query).unwrap());
+            let Some(last) = page.last() else { break };
+            after = Some((last.last_seen, last.id));
+        }
+        for session in [0, 77, 154, 231].map(|n| Id([n; 16])) {
+            assert_eq!(memory.parts(session, as_of).unwrap(), duck.parts(session, as_of).unwrap());
+            let mut after = None;
+            loop {
+                let query = RequestsQuery { session, window, as_of, after, limit: pages };
+                let page = memory.requests(&query).unwrap();
+                assert_eq!(page, duck.requests(&query).unwrap());
+                let Some(last) = page.last() else { break };
+                after = Some((last.ts, last.conn, last.n, last.id));
+            }
+        }
+    }
+    for after in [None, Some(Arrival::default()), Some(Arrival { pos: 2, ordinal: 1 })] {
+        let query = TailQuery { after, limit: 5 };
+        assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap());
+    }
+    let ids: Vec<_> =
+        memory.tail(&TailQuery { after: None, limit: 20 }).unwrap().requests.iter().map(|r| r.id).collect();
+    assert_eq!(memory.known(&ids).unwrap(), duck.known(&ids).unwrap());
+    for &id in ids.iter().chain([&Id([9; 16])]) {
+        assert_eq!(memory.request(id).unwrap(), duck.request(id).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_files_answer_like_plain_memory(
+        seeds in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..20), 1..6),
+        again in 0usize..6,
+        forget in 0i32..3,
+        pages in 3usize..20,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = MemoryStore::default();
+        let mut duck = open(dir.path()).unwrap();
+        for (n, batch) in batches(&seeds).iter().enumerate() {
+            memory.apply(batch).unwrap();
+            duck.apply(batch).unwrap();
+            if n == again {
+                // The log is read again from the last checkpoint: nothing of it may count twice.
+                memory.checkpoint().unwrap();
+                duck.checkpoint().unwrap();
+                drop(duck);
+                duck = open(dir.path()).unwrap();
+                duck.apply(batch).unwrap();
+                memory.apply(batch).unwrap();
+            }
+        }
+        ask_both(&memory, &duck, pages);
+        let day = Day(FIRST_DAY + forget);
+        prop_assert_eq!(memory.forget_before(day).unwrap(), duck.forget_before(day).unwrap());
+        ask_both(&memory, &duck, pages);
+        duck.check().unwrap();
+    }
+}
+
+#[test]
+fn days_that_are_forgotten_leave_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let duck = open(dir.path()).unwrap();
+    duck.apply(&batch(0, 1, (0..9).map(|n| row(0, n as u32, n)))).unwrap();
+    duck.checkpoint().unwrap();
+    assert_eq!(duck.forget_before(Day(FIRST_DAY + 2)).unwrap(), [Day(FIRST_DAY), Day(FIRST_DAY + 1)]);
+    drop(duck);
+    let mut left: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("duckdb"))
+        .collect();
+    left.sort();
+    assert!(left.iter().all(|name| name.starts_with(&Day(FIRST_DAY + 2).to_string())), "{left:?}");
+    assert_eq!(open(dir.path()).unwrap().rows(), 3);
+}
+
+#[test]
+fn a_file_that_lost_what_it_held_is_noticed_at_the_start_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let duck = open(dir.path()).unwrap();
+    duck.apply(&batch(0, 1, (0..9).map(|n| row(0, n as u32, n)))).unwrap();
+    duck.checkpoint().unwrap();
+    drop(duck);
+    let file = dir.path().join(format!("{}.duckdb", Day(FIRST_DAY)));
+    std::fs::remove_file(&file).unwrap();
+    let error = open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains(&file.display().to_string()) && error.contains("positions.json"), "{error}");
+
+    let other = dir.path().join(format!("{}.duckdb", Day(FIRST_DAY + 1)));
+    std::fs::copy(&other, &file).unwrap();
+    std::fs::write(&other, b"not a database").unwrap();
+    let error = open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains(&other.display().to_string()), "{error}");
+}
+
+#[test]
+fn a_batch_of_which_one_day_was_written_before_a_crash_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = batch(0, 1, (0..9).map(|n| row(0, n as u32, n)));
+    let mut half = whole.clone();
+    half.days.pop_last();
+    let duck = open(dir.path()).unwrap();
+    duck.apply(&half).unwrap();
+    drop(duck);
+    let duck = open(dir.path()).unwrap();
+    assert_eq!(duck.resume().unwrap().complete, 0);
+    duck.apply(&whole).unwrap();
+    assert_eq!(duck.rows(), 9);
+}
