@@ -2,11 +2,13 @@
 //!
 //! An event's way: [`ingest`] reads it from a connection, appends it to the log, acknowledges it
 //! after the log's fsync; [`apply`] reads the log, leaves out duplicates and what is too old, and
-//! hands batches to the [`store`]; `api` answers from the store; `cli` asks the API.
+//! hands batches to the [`store`]; [`api`] answers from the store; `cli` asks the API.
 //! [`serve`] puts the parts together.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod clock;
+pub mod config;
 pub mod metrics;
 pub mod model;
 pub mod nodes;

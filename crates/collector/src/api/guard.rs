@@ -1,0 +1,62 @@
+//! What is true of every answer: who asks under which name, and what browsers may do with it.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Problem;
+
+/// Marks requests that came over a unix socket: no browser can send those.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OverUnixSocket;
+
+/// Refuses names that are not the loopback's: a page from elsewhere may have pointed its own name
+/// at this machine to read what it should not (DNS rebinding).
+pub(super) async fn check_host(request: Request, next: Next) -> Response {
+    let mut response = match refusal(&request) {
+        None => next.run(request).await,
+        Some(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn refusal(request: &Request) -> Option<Problem> {
+    if request.extensions().get::<OverUnixSocket>().is_some() {
+        return None;
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Some(Problem::misdirected("one Host header would be right"));
+    };
+    let named = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    let fits = named.as_ref().is_some_and(is_loopback) && request.uri().authority().is_none_or(is_loopback);
+    (!fits).then(|| {
+        Problem::misdirected("until there is access control, it is reached as localhost, 127.0.0.1 or [::1] only")
+    })
+}
+
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    !authority.as_str().contains('@')
+        && (host.eq_ignore_ascii_case("localhost")
+            || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()))
+}
+
+/// The answer for addresses that are none.
+pub(super) async fn no_such_address(request: Request) -> Problem {
+    let shown: String = request.uri().path().chars().take(256).collect();
+    Problem::not_found(format!("there is nothing at {shown}; the API is under /api/v1"))
+}
+
+/// The answer for methods that an address does not take.
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::method_not_allowed()
+}

@@ -1,0 +1,95 @@
+//! The REST API: questions about sessions, requests and nodes, answered as JSON under `/api/v1`.
+//!
+//! Invariants:
+//! - Every error is an RFC 9457 problem ([`Problem`]) that names the parameter it is about.
+//! - A parameter that an address does not know is refused, so that a misspelt filter never
+//!   silently answers more than was asked for.
+//! - At most [`Limits::queries`] questions are with the store at a time; each has a deadline.
+//! - Whoever reaches the server over TCP must name it by a loopback name or address, so that a
+//!   page in a browser on this machine cannot read it through a name of its own (DNS rebinding).
+//!
+//! Where the answers come from is the store's affair; who may ask is that of a later access
+//! control: until then only loopback addresses and unix sockets are bound ([`listen`]).
+
+mod ask;
+mod guard;
+mod health;
+mod listen;
+mod nodes;
+mod page;
+mod params;
+mod problem;
+mod requests;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::sync::Semaphore;
+
+use crate::KEPT_DAYS;
+use crate::model::{Day, Micros};
+use crate::shared::Shared;
+
+pub use listen::{BindError, Bound, bind};
+pub use problem::Problem;
+
+/// How much the API does at a time, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Questions that are with the store at a time; more wait.
+    pub queries: usize,
+    /// How long a question may take, waiting included.
+    pub deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queries: 8, deadline: Duration::from_secs(10) }
+    }
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Api {
+    shared: Shared,
+    slots: Arc<Semaphore>,
+    limits: Limits,
+}
+
+impl Api {
+    /// The first moment that is still kept.
+    fn oldest(&self) -> Micros {
+        let today = self.shared.clock.now().day();
+        Day(today.0.saturating_sub(KEPT_DAYS - 1)).start()
+    }
+}
+
+/// The API as a service that takes requests from anywhere; [`Bound::serve`] puts it on sockets.
+pub fn router(shared: Shared, limits: Limits) -> Router {
+    let api = Api { shared, slots: Arc::new(Semaphore::new(limits.queries.max(1))), limits };
+    let probes = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics));
+    let v1 = Router::new()
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", get(sessions::one))
+        .route("/sessions/{id}/requests", get(requests::of_session))
+        .route("/requests", get(requests::by_arrival))
+        .route("/requests/{id}", get(requests::one))
+        .route("/nodes", get(nodes::list))
+        .merge(probes.clone());
+    Router::new()
+        .nest("/api/v1", v1)
+        .merge(probes)
+        .fallback(guard::no_such_address)
+        .method_not_allowed_fallback(guard::method_not_allowed)
+        .layer(axum::middleware::from_fn(guard::check_host))
+        .with_state(api)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Query parameters: each known, each at most once, each checked.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use super::problem::Problem;
+use crate::model::{Day, Id, Micros};
+use crate::store::Window;
+
+const PAGE_SIZE: usize = 50;
+const MAX_PAGE_SIZE: usize = 1000;
+
+/// The parameters of a request, as they came.
+pub(super) struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<Vec<(String, String)>>::from_request_parts(parts, state).await {
+            Ok(Query(pairs)) => Ok(Self(pairs)),
+            Err(e) => Err(Problem::parameter("", format!("the query string cannot be read: {}", e.body_text()))),
+        }
+    }
+}
+
+/// The window that was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) from: Option<Micros>,
+    pub(super) to: Option<Micros>,
+    pub(super) day: Option<Day>,
+}
+
+impl Asked {
+    /// The window that is looked at: what was asked for, as far as it is kept.
+    pub(super) fn window(&self, oldest: Micros) -> Window {
+        let mut window = Window { from: oldest, to: Micros(i64::MAX) };
+        let mut narrow = |from: Option<Micros>, to: Option<Micros>| {
+            window.from = window.from.max(from.unwrap_or(window.from));
+            window.to = window.to.min(to.unwrap_or(window.to));
+        };
+        narrow(self.from, self.to);
+        if let Some(day) = self.day {
+            narrow(Some(day.start()), Some(Day(day.0.saturating_add(1)).start()));
+        }
+        window
+    }
+}
+
+impl Params {
+    /// Refuses parameters that are none of `known`, and those given twice.
+    pub(super) fn only(self, known: &[&str]) -> Result<Self, Problem> {
+        for (index, (name, _)) in self.0.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let right = match known {
+                    [] => "there are none here".to_owned(),
+                    _ => format!("those here are {}", known.join(", ")),
+                };
+                return Err(Problem::parameter(name, format!("no parameter is called `{name}`; {right}")));
+            }
+            if self.0.iter().take(index).any(|(before, _)| before == name) {
+                return Err(Problem::parameter(name, format!("`{name}` is given more than once")));
+            }
+        }
+        Ok(self)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Rows of a page.
+    pub(super) fn page_size(&self) -> Result<usize, Problem> {
+        let Some(text) = self.text("page_size") else { return Ok(PAGE_SIZE) };
+        match usize::from_str(text) {
+            Ok(size @ 1..=MAX_PAGE_SIZE) => Ok(size),
+            _ => Err(Problem::parameter("page_size", format!("`{text}` is no number from 1 to {MAX_PAGE_SIZE}"))),
+        }
+    }
+
+    /// The only order there is, or none given.
+    pub(super) fn order(&self, only: &str) -> Result<(), Problem> {
+        match self.text("order_by") {
+            Some(order) if order != only => {
+                Err(Problem::parameter("order_by", format!("`{order}` is no order that is supported; `{only}` is")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `from`, `to` and `day`.
+    pub(super) fn asked(&self) -> Result<Asked, Problem> {
+        let asked = Asked { from: self.time("from")?, to: self.time("to")?, day: self.day()? };
+        match (asked.from, asked.to) {
+            (Some(from), Some(to)) if from >= to => {
+                Err(Problem::parameter("to", format!("`to` ({to}) must lie after `from` ({from})")))
+            }
+            _ => Ok(asked),
+        }
+    }
+
+    fn time(&self, name: &'static str) -> Result<Option<Micros>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        // The parser takes more than RFC 3339 does: time zones in brackets, blanks.
+        let strict = !text.contains(['[', ' ']);
+        match text.parse::<jiff::Timestamp>() {
+            Ok(time) if strict => Ok(Some(Micros(time.as_microsecond()))),
+            _ => {
+                let mut detail = format!("`{text}` is no RFC 3339 time such as 2026-01-31T12:00:00Z");
+                if text.contains(' ') {
+                    detail.push_str("; a `+` in a query string is written %2B");
+                }
+                Err(Problem::parameter(name, detail))
+            }
+        }
+    }
+
+    /// `day`, a UTC day such as `2026-01-31`.
+    pub(super) fn day(&self) -> Result<Option<Day>, Problem> {
+        let Some(text) = self.text("day") else { return Ok(None) };
+        let wrong = || Problem::parameter("day", format!("`{text}` is no UTC day such as 2026-01-31"));
+        Day::parse(text).map(Some).ok_or_else(wrong)
+    }
+}
+
+/// The id in an address.
+pub(super) fn id(text: &str) -> Result<Id, Problem> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(64).collect();
+        Problem::parameter("id", format!("`{shown}` is no id: an id is 32 hex digits"))
+    })
+}

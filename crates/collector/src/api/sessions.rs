@@ -1,0 +1,94 @@
+//! The list of sessions, and one session.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::page::Walk;
+use super::params::{self, Params};
+use super::{Api, Problem};
+use crate::model::{Day, Id, Micros, SessionPart};
+use crate::store::SessionsQuery;
+
+#[derive(Serialize)]
+pub(super) struct Sessions {
+    sessions: Vec<SessionPart>,
+    next_page_token: Option<String>,
+}
+
+/// `GET /sessions`: parts of sessions, the last seen first.
+pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
+    let params = params.only(&["from", "to", "page_size", "page_token", "order_by"])?;
+    params.order("last_seen desc")?;
+    let size = params.page_size()?;
+    let (walk, after) = api.walk::<(i64, [u8; 16])>(&params, "sessions".to_owned())?;
+    let query = SessionsQuery {
+        window: walk.asked.window(walk.oldest),
+        windowed: walk.asked.from.is_some() || walk.asked.to.is_some(),
+        as_of: walk.as_of,
+        after: after.map(|(last_seen, id)| (Micros(last_seen), Id(id))),
+        limit: size + 1,
+    };
+    let mut sessions = api.ask(move |store| store.sessions(&query)).await?;
+    let more = sessions.len() > size;
+    sessions.truncate(size);
+    let next_page_token = match sessions.last() {
+        Some(last) if more => Some(walk.token((last.last_seen.0, last.id.0))?),
+        _ => None,
+    };
+    Ok(Json(Sessions { sessions, next_page_token }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Session {
+    id: Id,
+    parts: Vec<SessionPart>,
+}
+
+/// `GET /sessions/{id}`: all parts of the week, the newest first; with `day` that day's.
+pub(super) async fn one(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<Session>, Problem> {
+    let id = params::id(&id)?;
+    let day = params.only(&["day"])?.day()?;
+    let mut parts = api.ask(move |store| store.parts(id, store.position())).await?;
+    let oldest = api.oldest().day();
+    parts.retain(|part| part.day >= oldest && day.is_none_or(|day| part.day == day));
+    if parts.is_empty() {
+        return Err(api.no_session(id, day));
+    }
+    Ok(Json(Session { id, parts }))
+}
+
+impl Api {
+    /// The answer when nothing is known of a session, or of its part of a day.
+    pub(super) fn no_session(&self, id: Id, day: Option<Day>) -> Problem {
+        let oldest = self.oldest().day();
+        match day {
+            Some(day) if day < oldest => {
+                Problem::gone(format!("day {day} of session {id} is no longer kept; the oldest day kept is {oldest}"))
+            }
+            Some(day) => Problem::not_found(format!("there is no session {id} on {day}")),
+            None => Problem::not_found(format!("there is no session {id} in the days kept, from {oldest} on")),
+        }
+    }
+
+    /// The walk that a request for a page begins or continues.
+    pub(super) fn walk<C: serde::de::DeserializeOwned>(
+        &self,
+        params: &Params,
+        list: String,
+    ) -> Result<(Walk, Option<C>), Problem> {
+        let asked = params.asked()?;
+        let now = self.shared.clock.now();
+        match params.text("page_token") {
+            Some(token) => Walk::resume(token, &list, asked, now).map(|(walk, after)| (walk, Some(after))),
+            None => {
+                let as_of = self.shared.store.position();
+                Ok((Walk { list, asked, issued: now, oldest: self.oldest(), as_of }, None))
+            }
+        }
+    }
+}

@@ -1,0 +1,463 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use serde_json::Value;
+use tower::ServiceExt;
+use wire::NodeReport;
+
+use super::*;
+use crate::clock::{Clock, ManualClock};
+use crate::model::{Id, Who};
+use crate::store::memory::MemoryStore;
+use crate::store::{Arrival, Batch, DayBatch, Position, Row, Store};
+
+const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3600 * SECOND;
+const DAY: i64 = 24 * HOUR;
+/// 2026-03-10T12:00:00Z
+const NOW: i64 = 1_773_144_000 * SECOND;
+
+struct Server {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    shared: Shared,
+    router: Router,
+}
+
+impl Server {
+    fn new() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let clock = Arc::new(ManualClock::new(Micros(NOW)));
+        let shared = Shared {
+            store: store.clone(),
+            nodes: Arc::default(),
+            metrics: Arc::default(),
+            readiness: Arc::default(),
+            clock: clock.clone(),
+        };
+        let router = router(shared.clone(), Limits::default());
+        Self { store, clock, shared, router }
+    }
+
+    /// Puts requests of sessions in, `(session, start)` each, as one log record.
+    fn put(&self, requests: &[(u8, i64)]) {
+        let pos = self.store.position();
+        let mut batch = Batch { from: pos, to: pos + 1, ..Batch::default() };
+        for (ordinal, &(session, ts)) in requests.iter().enumerate() {
+            let day: &mut DayBatch = batch.days.entry(Micros(ts).day()).or_default();
+            day.rows.push(row(Arrival { pos, ordinal: ordinal as u32 }, session, ts));
+        }
+        self.store.apply(&batch).unwrap();
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, String, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        (status, kind, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String, Value) {
+        let uri = if path.starts_with("//") { path[1..].to_owned() } else { format!("/api/v1{path}") };
+        self.send(Request::get(uri).header("host", "localhost:8484").body(Body::empty()).unwrap()).await
+    }
+
+    async fn ok(&self, path: &str) -> Value {
+        let (status, kind, body) = self.get(path).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, "application/json"), "{path}: {body}");
+        body
+    }
+
+    async fn problem(&self, path: &str, status: u16) -> Value {
+        let (got, kind, body) = self.get(path).await;
+        assert_eq!((got.as_u16(), kind.as_str()), (status, "application/problem+json"), "{path}: {body}");
+        assert_eq!(body["status"], status);
+        for field in ["type", "title", "detail"] {
+            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "{path}: no {field} in {body}");
+        }
+        body
+    }
+}
+
+fn session(n: u8) -> Id {
+    Id([n; 16])
+}
+
+/// A UUIDv7 of the request's time.
+fn request_id(at: Arrival, ts: i64) -> Id {
+    let random = u128::from(at.pos) << 8 | u128::from(at.ordinal);
+    Id((((ts / 1000) as u128) << 80 | 7 << 76 | 2 << 62 | random).to_be_bytes())
+}
+
+fn row(arrival: Arrival, n: u8, ts: i64) -> Row {
+    let request = crate::model::Request {
+        id: request_id(arrival, ts),
+        session_id: session(n),
+        ts: Micros(ts),
+        method: "GET".to_owned(),
+        host: "shop".to_owned(),
+        path: "/cart".to_owned(),
+        status: 200,
+        user_agent: "agent".to_owned(),
+        conn: 1,
+        n: u64::from(arrival.ordinal),
+        ..Default::default()
+    };
+    Row { arrival, request, user: Some(Who { value: format!("user-{n}"), hashed: false }), ..Row::default() }
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    let rows = list["sessions"].as_array().or(list["requests"].as_array()).unwrap();
+    rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn sessions_are_listed_the_last_seen_first() {
+    let server = Server::new();
+    server.put(&[(1, NOW - HOUR), (2, NOW - 2 * HOUR), (3, NOW - SECOND), (1, NOW - 3 * HOUR)]);
+    let list = server.ok("/sessions?order_by=last_seen+desc").await;
+    assert_eq!(ids(&list), [3, 1, 2].map(|n| session(n).to_string()));
+    assert_eq!(list["next_page_token"], Value::Null);
+    let first = &list["sessions"][1];
+    assert_eq!(first["requests"], 2);
+    assert_eq!(first["matched"], Value::Null);
+    assert_eq!(first["last_seen"], "2026-03-10T11:00:00.000000Z");
+    assert_eq!(first["user"]["value"], "user-1");
+}
+
+#[tokio::test]
+async fn a_window_leaves_sessions_with_a_request_in_it_and_counts_those() {
+    let server = Server::new();
+    server.put(&[(1, NOW - HOUR), (1, NOW - 3 * HOUR), (2, NOW - 3 * HOUR)]);
+    let list = server.ok("/sessions?from=2026-03-10T10:30:00Z&to=2026-03-10T12:30:00%2B01:00").await;
+    assert_eq!(ids(&list), [session(1).to_string()]);
+    assert_eq!((&list["sessions"][0]["requests"], &list["sessions"][0]["matched"]), (&2.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn nothing_older_than_seven_days_is_shown() {
+    let server = Server::new();
+    let oldest = Micros(NOW).day().start().0 - 6 * DAY;
+    server.put(&[(1, oldest - 1), (2, oldest), (3, NOW), (3, oldest - 1)]);
+    assert_eq!(ids(&server.ok("/sessions").await), [3, 2].map(|n| session(n).to_string()));
+    assert_eq!(ids(&server.ok("/sessions?from=2020-01-01T00:00:00Z").await).len(), 2);
+    assert_eq!(server.ok(&format!("/sessions/{}", session(3))).await["parts"].as_array().unwrap().len(), 1);
+    assert_eq!(ids(&server.ok(&format!("/sessions/{}/requests", session(3))).await).len(), 1);
+    server.problem(&format!("/sessions/{}", session(1)), 404).await;
+    let old = request_id(Arrival { pos: 0, ordinal: 0 }, oldest - 1);
+    server.problem(&format!("/requests/{old}"), 410).await;
+}
+
+#[tokio::test]
+async fn a_walk_through_pages_gives_each_session_once_while_requests_arrive() {
+    let server = Server::new();
+    for n in 0..30 {
+        server.put(&[(n, NOW - DAY - i64::from(n % 5) * SECOND), (n, NOW - 2 * DAY)]);
+    }
+    let before: HashSet<(String, String)> = parts_of(&server.ok("/sessions?page_size=1000").await).collect();
+    assert_eq!(before.len(), 60);
+    let (mut seen, mut path, mut more) = (Vec::new(), "/sessions?page_size=7".to_owned(), 0);
+    loop {
+        let page = server.ok(&path).await;
+        seen.extend(parts_of(&page));
+        // Sessions come to the top of the list, others appear, and a part of another day grows.
+        server.put(&[(more % 30, NOW + i64::from(more)), (100 + more, NOW), (more % 30, NOW - DAY)]);
+        more += 1;
+        let Some(token) = page["next_page_token"].as_str() else { break };
+        path = format!("/sessions?page_size=7&page_token={token}");
+    }
+    assert_eq!(seen.len(), 60);
+    assert_eq!(seen.into_iter().collect::<HashSet<_>>(), before);
+}
+
+fn parts_of(list: &Value) -> impl Iterator<Item = (String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    list["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(move |s| (text(&s["id"]), text(&s["day"])))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+#[tokio::test]
+async fn a_session_has_all_its_parts_and_all_its_requests_in_order() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (1, NOW - DAY), (1, NOW - DAY - HOUR), (2, NOW)]);
+    server.put(&[(1, NOW - HOUR)]);
+    let id = session(1);
+    let whole = server.ok(&format!("/sessions/{id}")).await;
+    assert_eq!(whole["id"], id.to_string());
+    assert_eq!(whole["parts"].as_array().unwrap().len(), 2);
+    assert_eq!(server.ok(&format!("/sessions/{id}?day=2026-03-09")).await["parts"][0]["day"], "2026-03-09");
+    assert_eq!(ids(&server.ok(&format!("/sessions/{id}/requests?day=2026-03-09")).await).len(), 2);
+
+    let (mut starts, mut path) = (Vec::new(), format!("/sessions/{id}/requests?page_size=1"));
+    while let Some(page) = Some(server.ok(&path).await) {
+        starts.extend(page["requests"].as_array().unwrap().iter().map(|r| r["ts"].as_str().unwrap().to_owned()));
+        server.put(&[(1, NOW + HOUR)]);
+        let Some(token) = page["next_page_token"].as_str() else { break };
+        path = format!("/sessions/{id}/requests?page_size=1&page_token={token}");
+    }
+    let expected = [-DAY - HOUR, -DAY, -HOUR, 0].map(|ago| Micros(NOW + ago).to_string());
+    assert_eq!(starts, expected);
+}
+
+#[tokio::test]
+async fn a_window_without_requests_is_empty_but_an_unknown_session_is_not_found() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let path = |n| format!("/sessions/{}/requests?to=2026-03-10T00:00:00Z", session(n));
+    assert!(ids(&server.ok(&path(1)).await).is_empty());
+    server.problem(&path(2), 404).await;
+    server.problem(&format!("/sessions/{}/requests?day=2026-03-09", session(1)), 404).await;
+}
+
+#[tokio::test]
+async fn what_is_past_its_week_is_gone_and_what_never_was_is_not_found() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let at = Arrival { pos: 9, ordinal: 9 };
+    let detail = server.problem(&format!("/requests/{}", request_id(at, NOW - 8 * DAY)), 410).await;
+    assert!(detail["detail"].as_str().unwrap().contains("2026-03-04"), "{detail}");
+    server.problem(&format!("/requests/{}", request_id(at, NOW)), 404).await;
+    // Not in UUIDv7 layout: it tells no time.
+    server.problem(&format!("/requests/{}", Id([1; 16])), 404).await;
+    server.problem(&format!("/sessions/{}?day=2026-03-03", session(1)), 410).await;
+    server.problem(&format!("/sessions/{}/requests?day=2026-03-03", session(1)), 410).await;
+    server.problem(&format!("/sessions/{}?day=2026-03-04", session(1)), 404).await;
+    server.problem(&format!("/sessions/{}", session(7)), 404).await;
+}
+
+#[tokio::test]
+async fn one_request_is_found_by_its_id() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let id = request_id(Arrival { pos: 0, ordinal: 0 }, NOW);
+    let found = server.ok(&format!("/requests/{id}")).await;
+    assert_eq!((found["id"].as_str(), found["path"].as_str()), (Some(id.to_string().as_str()), Some("/cart")));
+}
+
+#[tokio::test]
+async fn requests_can_be_followed_as_they_arrive() {
+    let server = Server::new();
+    assert_eq!(server.ok("/requests?order_by=arrival").await["next_page_token"], Value::Null);
+    server.put(&[(1, NOW), (2, NOW - HOUR)]);
+    server.put(&[(3, NOW)]);
+    let newest = server.ok("/requests?order_by=arrival&page_size=2").await;
+    let sessions = |page: &Value| {
+        let rows = page["requests"].as_array().unwrap().iter();
+        rows.map(|r| r["session_id"].as_str().unwrap()[..2].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sessions(&newest), ["02", "03"]);
+    let mut token = newest["next_page_token"].as_str().unwrap().to_owned();
+    for n in 4..7 {
+        // A late one, that began long before those already shown.
+        server.put(&[(n, NOW - DAY)]);
+        server.clock.advance(Duration::from_secs(500));
+        let page = server.ok(&format!("/requests?order_by=arrival&page_token={token}")).await;
+        assert_eq!(sessions(&page), [format!("0{n}")]);
+        token = page["next_page_token"].as_str().unwrap().to_owned();
+    }
+    assert!(sessions(&server.ok(&format!("/requests?order_by=arrival&page_token={token}")).await).is_empty());
+    assert_eq!(server.problem("/requests", 400).await["parameter"], "order_by");
+}
+
+#[tokio::test]
+async fn bad_input_gets_a_problem_that_names_the_parameter() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let id = session(1);
+    let cases = [
+        ("/sessions?form=2026-03-10T00:00:00Z", "form", "those here are from, to"),
+        ("/sessions?page_size=5&page_size=6", "page_size", "more than once"),
+        ("/sessions?page_size=0", "page_size", "1 to 1000"),
+        ("/sessions?page_size=1001", "page_size", "1 to 1000"),
+        ("/sessions?page_size=many", "page_size", "1 to 1000"),
+        ("/sessions?order_by=requests", "order_by", "`last_seen desc` is"),
+        ("/sessions?order_by=last_seen", "order_by", "`last_seen desc` is"),
+        ("/sessions?from=yesterday", "from", "RFC 3339"),
+        ("/sessions?from=2026-03-10", "from", "RFC 3339"),
+        ("/sessions?from=2026-03-10T00:00:00", "from", "RFC 3339"),
+        ("/sessions?from=2026-03-10T00:00:00Z[UTC]", "from", "RFC 3339"),
+        ("/sessions?to=2026-03-10T00:00:00+01:00", "to", "%2B"),
+        ("/sessions?from=2026-03-10T00:00:00Z&to=2026-03-10T00:00:00Z", "to", "after `from`"),
+        ("/sessions?page_token=", "page_token", "damaged"),
+        ("/sessions?page_token=abc", "page_token", "damaged"),
+        ("/sessions?page_token=%00", "page_token", "damaged"),
+        ("/sessions?day=2026-03-10", "day", "no parameter is called"),
+        ("/sessions/123", "id", "32 hex digits"),
+        ("/sessions/zz000000000000000000000000000000", "id", "32 hex digits"),
+        ("/requests/%20", "id", "32 hex digits"),
+        ("/sessions/123/requests", "id", "32 hex digits"),
+        ("/nodes?x=1", "x", "there are none here"),
+        ("/healthz?x=1", "x", "there are none here"),
+    ];
+    for (path, parameter, needle) in cases {
+        let problem = server.problem(path, 400).await;
+        assert_eq!(problem["parameter"], parameter, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(needle), "{path}: {problem}");
+    }
+    for day in ["2026-3-10", "2026-02-30", "today"] {
+        let problem = server.problem(&format!("/sessions/{id}/requests?day={day}"), 400).await;
+        assert_eq!(problem["parameter"], "day", "{problem}");
+    }
+    server.problem("/nothing", 404).await;
+    server.problem("//", 404).await;
+}
+
+#[tokio::test]
+async fn a_page_token_is_good_for_its_list_its_window_and_ten_minutes() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (1, NOW - 1), (2, NOW), (3, NOW)]);
+    let window = "from=2026-03-10T00:00:00Z";
+    let page = server.ok(&format!("/sessions?{window}&page_size=1")).await;
+    let token = page["next_page_token"].as_str().unwrap().to_owned();
+    let with = |path: &str| format!("{path}page_token={token}");
+    server.ok(&with(&format!("/sessions?{window}&page_size=2&"))).await;
+
+    let id = session(1);
+    for other in ["/sessions?", "/sessions?from=2026-03-10T00:00:01Z&", &format!("/sessions/{id}/requests?{window}&")] {
+        let problem = server.problem(&with(other), 400).await;
+        assert!(problem["detail"].as_str().unwrap().contains("another list or window"), "{problem}");
+    }
+    for index in 0..token.len() {
+        let mut damaged = token.clone().into_bytes();
+        damaged[index] = if damaged[index] == b'A' { b'B' } else { b'A' };
+        let damaged = String::from_utf8(damaged).unwrap();
+        server.problem(&format!("/sessions?{window}&page_token={damaged}"), 400).await;
+    }
+    server.clock.advance(Duration::from_secs(600));
+    server.ok(&with(&format!("/sessions?{window}&"))).await;
+    server.clock.advance(Duration::from_secs(1));
+    let problem = server.problem(&with(&format!("/sessions?{window}&")), 400).await;
+    assert!(problem["detail"].as_str().unwrap().contains("10 minutes"), "{problem}");
+}
+
+#[tokio::test]
+async fn only_loopback_names_are_answered_to() {
+    let server = Server::new();
+    let ask = async |host: Option<&str>, uri: &str| {
+        let mut request = Request::get(uri);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        server.send(request.body(Body::empty()).unwrap()).await.0
+    };
+    for host in ["localhost", "LOCALHOST:1", "127.0.0.1:8484", "127.9.9.9", "[::1]:8484", "[::1]"] {
+        assert_eq!(ask(Some(host), "/healthz").await, StatusCode::OK, "{host}");
+    }
+    let evil =
+        ["evil.example", "localhost.evil.example", "192.0.2.1", "127.0.0.1.evil.example", "x@localhost", "", "a b"];
+    for host in evil {
+        assert_eq!(ask(Some(host), "/healthz").await, StatusCode::MISDIRECTED_REQUEST, "{host}");
+    }
+    assert_eq!(ask(None, "/healthz").await, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(ask(Some("localhost"), "http://evil.example/healthz").await, StatusCode::MISDIRECTED_REQUEST);
+    let over_socket = Request::get("/healthz").extension(guard::OverUnixSocket).body(Body::empty()).unwrap();
+    assert_eq!(server.send(over_socket).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn writes_are_refused() {
+    let server = Server::new();
+    let request = Request::post("/api/v1/sessions").header("host", "localhost").body(Body::from("x")).unwrap();
+    let (status, kind, _) = server.send(request).await;
+    assert_eq!((status.as_u16(), kind.as_str()), (405, "application/problem+json"));
+}
+
+#[tokio::test]
+async fn probes_answer_at_the_root_too_and_say_what_is_wrong() {
+    let server = Server::new();
+    for path in ["/healthz", "/readyz", "//healthz", "//readyz"] {
+        server.ok(path).await;
+    }
+    for path in ["/metrics", "//metrics"] {
+        let (status, kind, body) = server.get(path).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(kind.starts_with("text/plain"), "{kind}");
+        assert!(body.as_str().unwrap().contains("# TYPE api_sessions_"), "{body}");
+    }
+    server.shared.readiness.fail("retention", "the clock jumped");
+    let problem = server.problem("//readyz", 503).await;
+    assert_eq!(problem["reasons"]["retention"], "the clock jumped");
+    server.ok("/healthz").await;
+}
+
+#[tokio::test]
+async fn nodes_are_shown_with_their_workers() {
+    let server = Server::new();
+    let now = server.clock.now();
+    let report = |node: &str, instance, pid| NodeReport {
+        node: node.to_owned(),
+        instance: [instance; 8],
+        pid,
+        version: "0.1.0".to_owned(),
+        ..NodeReport::default()
+    };
+    server.shared.nodes.record(now, report("a", 1, 11));
+    server.shared.nodes.record(Micros(now.0 - 5 * SECOND), report("a", 2, 12));
+    server.shared.nodes.record(now, report("b", 1, 13));
+    let nodes = server.ok("/nodes").await;
+    let nodes = nodes["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 2);
+    assert_eq!(nodes[0]["workers"][1]["age_ms"], 5000);
+    assert_eq!(nodes[0]["workers"][0]["instance"], "0101010101010101");
+    assert_eq!(nodes[0]["last_reported"], now.to_string());
+}
+
+/// A store that answers when it is told to.
+struct SlowStore(MemoryStore, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+macro_rules! as_the_inner {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)*) => {
+        $(fn $name(&self, $($arg: $type),*) -> $result { self.0.$name($($arg),*) })*
+    };
+}
+
+impl Store for SlowStore {
+    as_the_inner! {
+        resume() -> Result<crate::store::Resume, crate::store::StoreError>;
+        apply(batch: &Batch) -> Result<(), crate::store::StoreError>;
+        checkpoint() -> Result<Position, crate::store::StoreError>;
+        position() -> Position;
+        forget_before(day: Day) -> Result<Vec<Day>, crate::store::StoreError>;
+        newest() -> Option<Micros>;
+        rows() -> u64;
+        parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
+        requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
+        known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;
+        request(id: Id) -> Result<Option<crate::model::Request>, crate::store::StoreError>;
+        tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
+        check() -> Result<(), crate::store::StoreError>;
+    }
+
+    fn sessions(
+        &self,
+        query: &crate::store::SessionsQuery,
+    ) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError> {
+        let _ = self.1.lock().unwrap().recv();
+        self.0.sessions(query)
+    }
+}
+
+#[tokio::test]
+async fn a_question_has_a_deadline_and_keeps_its_slot_until_the_store_is_done() {
+    let mut server = Server::new();
+    let (go_on, wait) = std::sync::mpsc::channel();
+    server.shared.store = Arc::new(SlowStore(MemoryStore::default(), std::sync::Mutex::new(wait)));
+    let limits = Limits { queries: 1, deadline: Duration::from_millis(50) };
+    server.router = router(server.shared.clone(), limits);
+    server.problem("/sessions", 504).await;
+    server.problem("/sessions", 503).await;
+    go_on.send(()).unwrap();
+    drop(go_on);
+    // The slot comes back once the first question has ended, whenever that is.
+    while server.get("/sessions").await.0 != StatusCode::OK {}
+}
