@@ -59,10 +59,10 @@ pub struct Facts {
 
 /// The copied bytes of one request, by slot. Made to be used again: [`Snapshot::reset`] keeps the
 /// memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Snapshot {
-    /// What asked for these values.
-    pub plan: Arc<Plan>,
+    /// What asked for these values; `None` until the first [`Snapshot::reset`].
+    pub plan: Option<Arc<Plan>>,
     /// What is known without text.
     pub facts: Facts,
     spans: Vec<Span>,
@@ -79,21 +79,10 @@ struct Span {
 }
 
 impl Snapshot {
-    /// An empty snapshot for a plan.
-    pub fn new(plan: Arc<Plan>) -> Self {
-        Self {
-            plan,
-            facts: Facts::default(),
-            spans: Vec::with_capacity(16),
-            text: Vec::with_capacity(1024),
-            oversized: 0,
-        }
-    }
-
-    /// Empties it for the next request.
+    /// Empties it for a request of a plan.
     pub fn reset(&mut self, plan: &Arc<Plan>) {
-        if !Arc::ptr_eq(&self.plan, plan) {
-            self.plan = Arc::clone(plan);
+        if !self.plan.as_ref().is_some_and(|current| Arc::ptr_eq(current, plan)) {
+            self.plan = Some(Arc::clone(plan));
         }
         self.facts = Facts::default();
         self.spans.clear();
