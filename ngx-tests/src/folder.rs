@@ -57,9 +57,10 @@ impl Port {
     }
 }
 
-/// The root of the checkout.
+/// The root of the checkout: `$API_SESSIONS_ROOT`, or where this was built.
 pub fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default();
+    std::env::var_os("API_SESSIONS_ROOT").map_or_else(built, PathBuf::from)
 }
 
 /// A binary under test: `scripts/build` puts them into `$API_SESSIONS_BIN`.

@@ -78,9 +78,8 @@ impl Load {
     pub fn start(self) -> io::Result<Running> {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (own_stop, own_answered) = (stop.clone(), answered.clone());
-        let thread = std::thread::Builder::new()
-            .name("load".to_owned())
-            .spawn(move || self.run(&own_stop, &own_answered))?;
+        let thread =
+            std::thread::Builder::new().name("load".to_owned()).spawn(move || self.run(&own_stop, &own_answered))?;
         Ok(Running { thread, stop, answered })
     }
 

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 pub use config::{Config, ConfigError};
 
+use crate::counters::Counters;
 use crate::folder::{self, Port};
 use crate::process::{Process, Signal};
 use crate::wait;
@@ -47,8 +48,7 @@ pub enum NginxError {
 }
 
 /// Lines of an error log that no test may leave behind.
-const TROUBLE: [&str; 6] =
-    ["[alert]", "[crit]", "[emerg]", "AddressSanitizer", "LeakSanitizer", "runtime error:"];
+const TROUBLE: [&str; 6] = ["[alert]", "[crit]", "[emerg]", "AddressSanitizer", "LeakSanitizer", "runtime error:"];
 
 const QUIT: Duration = Duration::from_secs(10);
 
@@ -103,6 +103,12 @@ impl Nginx {
     /// The error log so far.
     pub fn error_log(&self) -> String {
         read(&self.path("error.log"))
+    }
+
+    /// The counters of the status page that `demo.conf` has.
+    pub async fn counters(&self) -> Result<Counters, reqwest::Error> {
+        let page = reqwest::Client::builder().no_proxy().build()?.get(format!("{}/wallarm-status", self.url()));
+        Ok(Counters::read(&page.send().await?.error_for_status()?.text().await?))
     }
 
     /// The process id of the master.

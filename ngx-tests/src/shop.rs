@@ -252,7 +252,11 @@ async fn add_to_cart(
     Ok((StatusCode::CREATED, signed(&customer, json!({ "added": true }))).into_response())
 }
 
-async fn show_cart(State(desk): State<Desk>, headers: HeaderMap, query: Query<TokenQuery>) -> Result<Response, Refusal> {
+async fn show_cart(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    query: Query<TokenQuery>,
+) -> Result<Response, Refusal> {
     let customer = desk.customer(&headers, &query)?;
     let items = desk.memory().carts.get(&customer).cloned().unwrap_or_default();
     Ok(signed(&customer, json!({ "items": items })))

@@ -31,11 +31,7 @@ pub async fn until<T>(what: &str, deadline: Duration, mut ask: impl AsyncFnMut()
 }
 
 /// The same where nothing asynchronous runs.
-pub fn until_blocking<T>(
-    what: &str,
-    deadline: Duration,
-    mut ask: impl FnMut() -> Option<T>,
-) -> Result<T, TooLate> {
+pub fn until_blocking<T>(what: &str, deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Result<T, TooLate> {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {

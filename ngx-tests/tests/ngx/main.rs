@@ -1,5 +1,11 @@
 //! Promises to users, shown on real NGINX processes, real collectors and real clients.
 #![forbid(unsafe_code)]
 
+mod configuration;
+mod damage;
+mod demo;
+mod foreign;
+mod grouping;
+mod operation;
 mod plain;
 mod site;

@@ -1,0 +1,108 @@
+//! What the collector says of a disk that is not as it left it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use ngx_tests::collector::{Collector, newest_file};
+use ngx_tests::forward::{SESSIONS, Sender, entry, frame, record};
+use ngx_tests::wait;
+
+const INSTANCE: [u8; 8] = *b"instance";
+
+/// A collector that stored some chunks and was killed, and its newest log segment.
+async fn killed_with_chunks(chunks: u64) -> (Collector, PathBuf) {
+    let mut collector = Collector::start().await.unwrap();
+    let rest = collector.rest().unwrap();
+    let mut sender = Sender::connect(&collector.ingest()).unwrap();
+    for n in 0..chunks {
+        let chunk = format!("chunk {n}");
+        sender.send(&frame(SESSIONS, entry(record(INSTANCE, n, 1)), 1, &chunk)).unwrap();
+        assert_eq!(sender.ack().unwrap(), chunk);
+    }
+    wait::until("the requests", wait::LONG, async || (rest.stored().await.ok()? == chunks).then_some(()))
+        .await
+        .unwrap();
+    collector.kill().unwrap();
+    let segment = newest_file(&collector.data(), LOG_EXTENSION).expect("a log segment");
+    (collector, segment)
+}
+
+/// Of log segments.
+const LOG_EXTENSION: &str = "seg";
+
+#[tokio::test]
+async fn an_incomplete_last_record_is_cut_counted_and_logged() {
+    let (mut collector, segment) = killed_with_chunks(3).await;
+    let whole = fs::read(&segment).unwrap();
+    // What a crash in the middle of a write leaves: the beginning of a record.
+    let mut log = fs::OpenOptions::new().append(true).open(&segment).unwrap();
+    log.write_all(&whole[..40]).unwrap();
+    drop(log);
+
+    collector.run().await.unwrap();
+
+    let rest = collector.rest().unwrap();
+    assert_eq!(rest.stored().await.unwrap(), 3);
+    assert_eq!(rest.metrics().await.unwrap().sum("api_sessions_log_cut_bytes"), 40);
+    assert!(collector.log().contains("cut"), "{}", collector.log());
+    assert!(collector.stop().unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn damage_within_the_log_stops_the_start_with_a_clear_message() {
+    let (mut collector, segment) = killed_with_chunks(3).await;
+    let log = fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    log.write_all_at(b"damage", log.metadata().unwrap().len() / 2).unwrap();
+    drop(log);
+
+    fails(&mut collector, &["damaged", segment.file_name().unwrap().to_str().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_not_there_stops_the_start_with_a_clear_message() {
+    let mut collector = Collector::new().unwrap();
+    fs::remove_dir(collector.data()).unwrap();
+    let data = collector.data().display().to_string();
+    fails(&mut collector, &[&data]);
+}
+
+#[tokio::test]
+async fn an_unreadable_data_directory_stops_the_start_with_a_clear_message() {
+    use std::os::unix::fs::PermissionsExt;
+
+    // Root may read everything, unless it gives that up.
+    let root = rustix::process::getuid().is_root();
+    let bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+    let mut collector = Collector::new().unwrap().under(if root { &bound } else { &[] });
+    fs::set_permissions(collector.data(), fs::Permissions::from_mode(0o000)).unwrap();
+    let data = collector.data().display().to_string();
+    fails(&mut collector, &[&data, "ermission denied"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_at_the_start_stops_it_with_a_clear_message() {
+    let collector = Collector::new().unwrap();
+    // A file system of its own, too small for anything, that goes with the process.
+    let mount = format!(
+        "mount -t tmpfs -o size=16k none {data} && head -c 100k /dev/zero >{data}/filler 2>/dev/null; exec \"$@\"",
+        data = collector.data().display()
+    );
+    let mut collector = collector.under(&["unshare", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"]);
+    fails(&mut collector, &["space"]);
+}
+
+/// Starts it, sees it end with an error, and finds all of `words` in what it said.
+#[track_caller]
+fn fails(collector: &mut Collector, words: &[&str]) {
+    let before = collector.log().len();
+    let ended = collector.run_to_its_end().unwrap();
+    let log = collector.log();
+    let said = &log[before..];
+    assert!(ended.is_some_and(|status| !status.success()), "it runs, or ended well: {ended:?}\n{said}");
+    for word in words {
+        assert!(said.contains(word), "`{word}` is not in what it said:\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}

@@ -1,0 +1,146 @@
+//! How it behaves in operation: without a collector, with secrets around, with the examples.
+
+use ngx_tests::clients::{self, Kind, Scene};
+use ngx_tests::collector::Collector;
+use ngx_tests::folder;
+use ngx_tests::nginx::{Config, Nginx};
+use ngx_tests::relay::{Manner, Relay};
+use ngx_tests::shop::{self, Shop};
+use ngx_tests::wait;
+use reqwest::StatusCode;
+
+use crate::site::{Site, quickstart};
+
+#[tokio::test]
+async fn nginx_serves_when_the_collector_is_absent_and_says_so_once() {
+    let nobody = folder::temporary().unwrap();
+    let shop = Shop::open().await.unwrap();
+    let config = Config::file("demo.conf").unwrap().shop(shop.address()).unwrap().runtime(nobody.path());
+    let nginx = Nginx::start(&config).unwrap();
+    let scene = Scene::hurried(nginx.url());
+    clients::everybody(&scene, 0).await.unwrap();
+    wait::until("several attempts to connect", wait::LONG, async || {
+        let counters = nginx.counters().await.unwrap();
+        (counters.sum("api_sessions_collector_connection_failures_total") >= 4).then_some(())
+    })
+    .await
+    .unwrap();
+
+    let log = nginx.error_log();
+
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("collector")).collect();
+    assert_eq!(said.len(), 1, "{log}");
+    assert!(said[0].contains("collector.sock"), "which one? {}", said[0]);
+    nginx.stop().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_captured_while_the_collector_is_away_comes_when_it_is_there() {
+    let mut collector = Collector::new().unwrap();
+    let shop = Shop::open().await.unwrap();
+    let config = Config::file("demo.conf").unwrap().shop(shop.address()).unwrap().runtime(&collector.runtime());
+    let nginx = Nginx::start(&config).unwrap();
+    let scene = Scene::hurried(nginx.url());
+    clients::everybody(&scene, 0).await.unwrap();
+
+    collector.run().await.unwrap();
+
+    let (rest, requests) = (collector.rest().unwrap(), scene.ledger.requests());
+    wait::until("the requests from before", wait::LONG, async || (rest.stored().await.ok()? == requests).then_some(()))
+        .await
+        .unwrap();
+    nginx.stop().unwrap();
+}
+
+#[tokio::test]
+async fn values_that_the_configuration_does_not_show_never_leave_nginx() {
+    const SECRETS: [&str; 7] = [
+        "hunter2-in-query",
+        "bearer-of-x",
+        "cookie-value-x",
+        "header-value-x",
+        "body-value-x",
+        "ada-secret",
+        "key-of-acme",
+    ];
+    let collector = Collector::start().await.unwrap();
+    let relay = Relay::start(&collector.ingest(), Manner::Honest).unwrap();
+    let shop = Shop::open().await.unwrap();
+    let config = Config::file("demo.conf").unwrap().shop(shop.address()).unwrap().runtime(relay.runtime());
+    let nginx = Nginx::start(&config).unwrap();
+    let scene = Scene::hurried(nginx.url());
+
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = http.post(format!("{}/api/products?password=hunter2-in-query", nginx.url()));
+    let request = request.header("authorization", "Bearer bearer-of-x").header("cookie", "sid=cookie-value-x");
+    request.header("x-internal", "header-value-x").body("body-value-x").send().await.unwrap();
+    scene.ledger.write(clients::Label::ApiKey("the request above".into()), None);
+    let mut partner = scene.person(Kind::Partner("acme".into()), clients::address(9), Some("sync")).unwrap();
+    partner.get("/api/profile").await.unwrap().expect(StatusCode::OK).unwrap();
+    let mut person = scene.person(Kind::Browser, clients::address(9), Some("Browser")).unwrap();
+    let answer = person.sign_in("ada", &shop::password_of("ada")).await.unwrap().expect(StatusCode::OK).unwrap();
+    let token = answer.body["token"].as_str().unwrap();
+
+    let (rest, requests) = (collector.rest().unwrap(), scene.ledger.requests());
+    wait::until("the requests", wait::LONG, async || (rest.stored().await.ok()? == requests).then_some(()))
+        .await
+        .unwrap();
+    let wire = relay.seen();
+    let holds = |text: &str| wire.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("/api/products"), "the relay sees what is sent");
+    for secret in SECRETS.iter().copied().chain([token]) {
+        assert!(!holds(secret), "{secret} left NGINX");
+    }
+    nginx.stop().unwrap();
+}
+
+#[tokio::test]
+async fn requests_that_nginx_itself_refuses_are_in_a_session_too() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let site = Site::of(quickstart("    client_max_body_size 10;")).await;
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
+        "GET /short\r\n",
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(site.nginx.address()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A refused request may end in a reset: the answer matters to nobody here.
+        let _ = stream.read_to_end(&mut answer).await;
+    }
+
+    site.stored(3).await;
+
+    let mut statuses: Vec<u16> = site.rest.everything().await.unwrap().iter().map(|request| request.status).collect();
+    statuses.sort();
+    assert_eq!(statuses, [200, 400, 413]);
+    site.close();
+}
+
+#[tokio::test]
+async fn sessions_are_off_where_the_configuration_says_so() {
+    let site = Site::shop().await;
+    site.nginx.counters().await.unwrap();
+    site.get("/api/products", &[]).await;
+
+    let requests = site.only_session(1).await;
+
+    assert_eq!(requests[0].path, "/api/products");
+    site.close();
+}
+
+#[tokio::test]
+async fn a_reload_loses_nothing() {
+    let mut site = Site::shop().await;
+    let scene = site.scene();
+    clients::everybody(&scene, 0).await.unwrap();
+    site.nginx.signal(ngx_tests::process::Signal::HUP).unwrap();
+    clients::everybody(&scene, 1).await.unwrap();
+
+    site.stored(scene.ledger.requests()).await;
+
+    assert_eq!(site.nginx.counters().await.unwrap().sum("api_sessions_dropped_total"), 0);
+    site.close();
+}
