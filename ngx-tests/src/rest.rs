@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -193,8 +194,11 @@ impl Rest {
             let page: Page<T> = self.json(&from).await?;
             rows.extend(page.rows);
             match page.next_page_token {
-                Some(token) if !token.is_empty() => from = format!("{path}?page_size=1000&page_token={token}"),
-                _ => return Ok(rows),
+                Some(token) => {
+                    let token = utf8_percent_encode(&token, NON_ALPHANUMERIC);
+                    from = format!("{path}?page_size=1000&page_token={token}");
+                }
+                None => return Ok(rows),
             }
         }
         Err(RestError::Endless { path: path.to_owned() })

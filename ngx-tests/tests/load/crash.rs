@@ -25,7 +25,7 @@ async fn a_killed_collector_forgets_nothing_acknowledged_and_gets_what_waited() 
     let outcome = settled(&nginx, &collector.rest().unwrap(), reached.answered).await;
     outcome.is_accounted_for();
     assert_eq!(outcome.dropped(), 0, "the queue had room for everything");
-    let acknowledged = outcome.counters.sum("api_sessions_acknowledged_events_total");
+    let acknowledged = outcome.counters.sum("wallarm_sessions_acknowledged_events_total");
     assert_eq!(acknowledged, REQUESTS, "everything is acknowledged in the end");
     nginx.stop().unwrap();
 }
@@ -46,7 +46,7 @@ async fn what_the_queue_cannot_hold_while_the_collector_is_dead_is_counted() {
     let outcome = settled(&nginx, &collector.rest().unwrap(), reached.answered).await;
     assert!(outcome.dropped() > 0, "a small queue took everything: the test shows nothing");
     outcome.is_accounted_for();
-    let acknowledged = outcome.counters.sum("api_sessions_acknowledged_events_total");
+    let acknowledged = outcome.counters.sum("wallarm_sessions_acknowledged_events_total");
     assert_eq!(outcome.stored.len() as u64, acknowledged, "acknowledged and stored are the same");
     nginx.stop().unwrap();
 }

@@ -41,12 +41,12 @@ pub struct Outcome {
 impl Outcome {
     /// Requests that the log phase saw.
     pub fn seen(&self) -> u64 {
-        self.counters.sum("api_sessions_requests_total")
+        self.counters.sum("wallarm_sessions_requests_total")
     }
 
     /// Requests counted as dropped, all reasons.
     pub fn dropped(&self) -> u64 {
-        self.counters.sum("api_sessions_dropped_total")
+        self.counters.sum("wallarm_sessions_dropped_total")
     }
 
     /// Checks what has to be so however much was dropped: stored and dropped explain every line of the
@@ -72,7 +72,7 @@ impl Outcome {
 pub async fn settled(nginx: &Nginx, rest: &Rest, answered: u64) -> Outcome {
     let settled = wait::until("stored and dropped to be all", wait::LONG, async || {
         let counters = nginx.counters().await.ok()?;
-        let dropped = counters.sum("api_sessions_dropped_total");
+        let dropped = counters.sum("wallarm_sessions_dropped_total");
         let stored = rest.stored().await.ok()?;
         (stored + dropped >= answered).then_some(counters)
     })

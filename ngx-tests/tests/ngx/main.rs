@@ -1,6 +1,7 @@
 //! Promises to users, shown on real NGINX processes, real collectors and real clients.
 #![forbid(unsafe_code)]
 
+mod commands;
 mod configuration;
 mod damage;
 mod demo;
@@ -8,4 +9,5 @@ mod foreign;
 mod grouping;
 mod operation;
 mod plain;
+mod record;
 mod site;

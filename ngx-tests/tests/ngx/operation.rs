@@ -21,7 +21,7 @@ async fn nginx_serves_when_the_collector_is_absent_and_says_so_once() {
     clients::everybody(&scene, 0).await.unwrap();
     wait::until("several attempts to connect", wait::LONG, async || {
         let counters = nginx.counters().await.unwrap();
-        (counters.sum("api_sessions_collector_connection_failures_total") >= 4).then_some(())
+        (counters.sum("wallarm_sessions_collector_connection_failures_total") >= 4).then_some(())
     })
     .await
     .unwrap();
@@ -141,6 +141,6 @@ async fn a_reload_loses_nothing() {
 
     site.stored(scene.ledger.requests()).await;
 
-    assert_eq!(site.nginx.counters().await.unwrap().sum("api_sessions_dropped_total"), 0);
+    assert_eq!(site.nginx.counters().await.unwrap().sum("wallarm_sessions_dropped_total"), 0);
     site.close();
 }
