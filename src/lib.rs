@@ -1,1 +1,130 @@
-//! TODO
+//! The NGINX edge of API Sessions: directives, phases, variables, worker life, status page.
+//!
+//! Here NGINX's structures are read and everything `unsafe` happens; what a value means is decided
+//! in `capture`, how it travels in `shipper`.
+//!
+//! Invariants:
+//! - The event loop copies and counts. It never blocks, never takes a lock that the flusher thread
+//!   may hold, and never waits for it.
+//! - No panic crosses into C: every entry goes through [`guard`].
+//! - No NGINX object is touched by the flusher thread.
+//! - A problem of ours never refuses traffic: the module degrades, counts, and says so once.
+
+mod args;
+mod collector_address;
+mod config;
+mod context;
+mod counters;
+mod directives;
+mod entropy;
+mod flusher;
+mod guard;
+mod log;
+mod record;
+mod request;
+mod status;
+mod variables;
+mod worker;
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use nginx_sys::{
+    NGX_HTTP_MODULE, ngx_conf_t, ngx_cycle_t, ngx_http_core_module, ngx_http_module_t, ngx_int_t, ngx_module_t,
+};
+
+use crate::guard::guard;
+
+const OK: ngx_int_t = nginx_sys::NGX_OK as ngx_int_t;
+const ERROR: ngx_int_t = nginx_sys::NGX_ERROR as ngx_int_t;
+const DECLINED: ngx_int_t = nginx_sys::NGX_DECLINED as ngx_int_t;
+
+/// What `load_module` looks up.
+#[unsafe(no_mangle)]
+pub static mut ngx_modules: [*const ngx_module_t; 2] = [&raw const ngx_http_wallarm_sessions_module, ptr::null()];
+
+/// Their names, in the same order.
+#[unsafe(no_mangle)]
+pub static mut ngx_module_names: [*const c_char; 2] = [c"ngx_http_wallarm_sessions_module".as_ptr(), ptr::null()];
+
+/// Before the copy filter, so that body filters of ours see what the client will see, in memory.
+/// Without an order a module is appended last and runs before it (src/core/ngx_module.c).
+#[unsafe(no_mangle)]
+pub static mut ngx_module_order: [*const c_char; 3] =
+    [c"ngx_http_wallarm_sessions_module".as_ptr(), c"ngx_http_copy_filter_module".as_ptr(), ptr::null()];
+
+static HTTP_MODULE: ngx_http_module_t = ngx_http_module_t {
+    preconfiguration: Some(preconfiguration),
+    postconfiguration: Some(postconfiguration),
+    create_main_conf: Some(create_main_conf),
+    init_main_conf: None,
+    create_srv_conf: None,
+    merge_srv_conf: None,
+    create_loc_conf: Some(create_loc_conf),
+    merge_loc_conf: Some(merge_loc_conf),
+};
+
+/// The module as NGINX sees it. NGINX writes its indexes into it while it loads.
+#[unsafe(no_mangle)]
+pub static mut ngx_http_wallarm_sessions_module: ngx_module_t = ngx_module_t {
+    ctx: (&raw const HTTP_MODULE).cast_mut().cast(),
+    commands: &raw mut directives::COMMANDS as *mut _,
+    type_: NGX_HTTP_MODULE as _,
+    init_process: Some(init_process),
+    exit_process: Some(exit_process),
+    ..ngx_module_t::default()
+};
+
+/// The module itself.
+fn module() -> &'static ngx_module_t {
+    let module = &raw const ngx_http_wallarm_sessions_module;
+    // SAFETY: a static, written only while NGINX loads modules, before any of our code runs
+    // (ngx_add_module in src/core/ngx_module.c).
+    unsafe { &*module }
+}
+
+/// NGINX's http core, whose configurations we read.
+fn core_module() -> &'static ngx_module_t {
+    let module = &raw const ngx_http_core_module;
+    // SAFETY: a static of NGINX, written only while modules load.
+    unsafe { &*module }
+}
+
+unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+    // SAFETY: NGINX calls with the configuration it is reading.
+    guard(ERROR, || unsafe { variables::register(cf) })
+}
+
+unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+    // SAFETY: as above, after all levels are merged.
+    guard(ERROR, || unsafe { config::finish(cf) })
+}
+
+unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    // SAFETY: as above.
+    guard(ptr::null_mut(), || unsafe { config::create::<config::MainConf>(cf) })
+}
+
+unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    // SAFETY: as above.
+    guard(ptr::null_mut(), || unsafe { config::create::<config::LocConf>(cf) })
+}
+
+unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {
+    // SAFETY: both were made by `create_loc_conf`.
+    guard(directives::FAILED, || unsafe { config::merge(cf, parent.cast(), child.cast()) })
+}
+
+unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    // An error here ends the worker for good (src/os/unix/ngx_process_cycle.c): never return one.
+    // SAFETY: NGINX calls once in each process with the running cycle.
+    guard(OK, || unsafe {
+        worker::start(cycle);
+        OK
+    })
+}
+
+unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
+    // SAFETY: NGINX calls once, last, on the event loop's thread.
+    guard((), || unsafe { worker::stop() });
+}

@@ -320,7 +320,8 @@ mod tests {
     #[test]
     fn claims_are_read_with_and_without_bearer() {
         // {"alg":"none","kid":"k1"} . {"sub":"user-7","details":{"username":"ann"}}
-        let token = "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.eyJzdWIiOiJ1c2VyLTciLCJkZXRhaWxzIjp7InVzZXJuYW1lIjoiYW5uIn19.c2ln";
+        let token =
+            "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.eyJzdWIiOiJ1c2VyLTciLCJkZXRhaWxzIjp7InVzZXJuYW1lIjoiYW5uIn19.c2ln";
         let claim = Decoder::JwtPayload(vec!["details".into(), "username".into()]);
         for input in [token.to_owned(), format!("Bearer {token}"), format!("bearer  {token}")] {
             assert_eq!(read(claim.clone(), input.as_bytes()).as_deref(), Some("ann"));

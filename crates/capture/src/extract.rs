@@ -258,7 +258,7 @@ impl<'a> Reading<'a> {
             Origin::PathSegment(n) => return self.path_segment(*n),
             Origin::Query(name) => return uri::parameter(self.target().1, name),
             Origin::Status => return self.status(),
-            Origin::Value(template) => return self.evaluate(template).map(|text| Cow::Owned(text.into())),
+            Origin::Value(template) => return self.evaluate(template).map(Cow::Owned),
         };
         Some(Cow::Borrowed(borrowed))
     }

@@ -165,11 +165,7 @@ impl Plan {
             kind: context.kind.as_str().to_owned(),
             hashed: context.hash,
         });
-        wire::PlanReport {
-            keys: keys.collect(),
-            builtin_keys: self.spec.builtin_keys,
-            contexts: contexts.collect(),
-        }
+        wire::PlanReport { keys: keys.collect(), builtin_keys: self.spec.builtin_keys, contexts: contexts.collect() }
     }
 }
 

@@ -68,7 +68,9 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Does not begin with `request.` or `response.` and holds no variable.
-    #[error("begins with \"{0}\", expected \"request\", \"response\" or an NGINX value with variables such as \"$arg_user\"")]
+    #[error(
+        "begins with \"{0}\", expected \"request\", \"response\" or an NGINX value with variables such as \"$arg_user\""
+    )]
     UnknownSide(String),
     /// No such part on that side.
     #[error("has no part \"{part}\" in \"{side}\", expected one of: {expected}")]
@@ -142,8 +144,7 @@ impl Source {
 ///
 /// Looks at the source's words, not at its values: a rule that one can read off the configuration.
 pub fn is_sensitive(source: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey"];
+    const WORDS: [&str; 8] = ["authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey"];
     let folded = source.to_ascii_lowercase().replace('_', "-");
     WORDS.iter().any(|word| folded.contains(word))
 }
@@ -330,9 +331,7 @@ fn decoder(segment: &Segment, rest: &mut Segments) -> Result<Decoder, SourceErro
         "base64" => Ok(Decoder::Base64),
         "percent" => Ok(Decoder::Percent),
         "bearer" => Ok(Decoder::Bearer),
-        later if LATER_DECODERS.contains(&later) => {
-            Err(SourceError::NotYet(format!("the decoder \"{later}\"")))
-        }
+        later if LATER_DECODERS.contains(&later) => Err(SourceError::NotYet(format!("the decoder \"{later}\""))),
         other => Err(SourceError::UnknownDecoder(other.to_owned())),
     }
 }

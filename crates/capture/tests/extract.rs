@@ -53,9 +53,7 @@ fn snapshot(spec: PlanSpec, request: &Request) -> Snapshot {
     snapshot.reset(&plan);
     let target = if request.target.is_empty() { "/" } else { request.target };
     let ip = if request.ip.is_empty() { "192.0.2.7" } else { request.ip };
-    for (slot, value) in
-        [(Slot::TARGET, target), (Slot::METHOD, "GET"), (Slot::HOST, "shop.test"), (Slot::IP, ip)]
-    {
+    for (slot, value) in [(Slot::TARGET, target), (Slot::METHOD, "GET"), (Slot::HOST, "shop.test"), (Slot::IP, ip)] {
         snapshot.put(slot, value.as_bytes());
     }
     for (name, value) in request.headers {
@@ -113,7 +111,8 @@ fn own_keys_come_before_the_built_in_ones_and_empty_values_do_not_count() {
 #[test]
 fn equal_values_in_two_groups_are_two_sessions() {
     let keys = [grouped("request.query.user", "$host")];
-    let of = |host| session(&keys, &Request { target: "/?user=42", variables: &[("host", host)], ..Request::default() });
+    let of =
+        |host| session(&keys, &Request { target: "/?user=42", variables: &[("host", host)], ..Request::default() });
     assert_eq!(of("example.com").0, id("group:example.com", "42"));
     assert_ne!(of("example.com").0, of("example.org").0);
 }
@@ -262,10 +261,7 @@ fn paths_are_normal_and_masked_unless_said_otherwise() {
 fn shown_values_are_cut_and_ids_are_made_of_the_whole() {
     let long = "ä".repeat(600);
     let headers = &[("X-User", long.as_str())][..];
-    let spec = PlanSpec {
-        keys: vec![KeySpec { show: true, ..key("request.header.X-User") }],
-        ..PlanSpec::default()
-    };
+    let spec = PlanSpec { keys: vec![KeySpec { show: true, ..key("request.header.X-User") }], ..PlanSpec::default() };
     let event = event(spec, &Request { headers, ..Request::default() });
     assert_eq!(event.key.value, "ä".repeat(512));
     assert_eq!(hex(&event.sid), id("own", &long));

@@ -1,0 +1,14 @@
+//! Link arguments of the module, and a clear word when there is no NGINX to build against.
+
+use std::path::Path;
+
+fn main() {
+    // NGINX unmaps modules when a cycle's pool goes; Rust's thread-local destructors may run later.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,relro,-z,now");
+    println!("cargo:rerun-if-env-changed=NGINX_BUILD_DIR");
+    let objs = std::env::var("NGINX_BUILD_DIR").unwrap_or_default();
+    if !Path::new(&objs).join("ngx_auto_config.h").exists() {
+        println!("cargo:warning=no configured NGINX at NGINX_BUILD_DIR=\"{objs}\": run scripts/setup");
+    }
+}

@@ -1,0 +1,79 @@
+//! What we keep of a request from its first phase to its log phase: its id and its start.
+//!
+//! Internal redirects and named locations clear `r->ctx`, so the context is found again by its
+//! cleanup in the request's pool, as the realip module does (src/http/modules/ngx_http_realip_module.c).
+
+use std::ffi::c_void;
+use std::ptr;
+
+use nginx_sys::{ngx_http_request_t, ngx_pool_cleanup_add};
+
+use crate::{module, request, worker};
+
+/// Lives in the request's pool; nothing in it needs dropping.
+#[derive(Clone, Copy)]
+pub(crate) struct Context {
+    /// Request id, a UUIDv7 of its start.
+    pub(crate) id: wire::RequestId,
+    /// Start, microseconds since the Unix epoch.
+    pub(crate) start: u64,
+}
+
+/// The request's context, made when it has none yet. `None` without memory.
+///
+/// # Safety
+/// `r` is a live request.
+pub(crate) unsafe fn of(r: *mut ngx_http_request_t) -> Option<Context> {
+    // SAFETY: `r` is live, so are its main request and their pool, which they share.
+    unsafe {
+        let main = (*r).main;
+        let slot = (*main).ctx.add(module().ctx_index);
+        if (*slot).is_null() {
+            *slot = match find(main) {
+                Some(context) => context,
+                None => make(main)?,
+            };
+        }
+        Some(*(*slot).cast::<Context>())
+    }
+}
+
+/// # Safety
+/// `r` is a live request.
+unsafe fn find(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
+    // SAFETY: the pool's cleanups are a list that ends with null (src/core/ngx_palloc.c).
+    unsafe {
+        let mut cleanup = (*(*r).pool).cleanup;
+        while let Some(entry) = cleanup.as_ref() {
+            if entry.handler.is_some_and(|handler| ptr::fn_addr_eq(handler, FORGET)) {
+                return Some(entry.data);
+            }
+            cleanup = entry.next;
+        }
+    }
+    None
+}
+
+/// # Safety
+/// `r` is a live main request.
+unsafe fn make(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
+    // SAFETY: `r` is live; the cleanup's data is at least as large and as aligned as asked for
+    // (ngx_palloc aligns to NGX_ALIGNMENT, 8 or more).
+    unsafe {
+        let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<Context>()).as_mut()?;
+        cleanup.handler = Some(FORGET);
+        let start = request::start_micros(r);
+        let context = Context { id: worker::request_id(start), start };
+        ptr::write(cleanup.data.cast(), context);
+        Some(cleanup.data)
+    }
+}
+
+/// Marks our entry among the cleanups: compared by address, so there is one address for it.
+static FORGET: unsafe extern "C" fn(*mut c_void) = forget;
+
+/// The pool is going. Not empty, so that no linker folds it with another function.
+unsafe extern "C" fn forget(context: *mut c_void) {
+    // SAFETY: `make` gave NGINX the pointer to a context in the pool that is still there.
+    unsafe { (*context.cast::<Context>()).start = 0 };
+}

@@ -1,0 +1,254 @@
+//! Counters of all workers, in shared memory, so that the status page of any worker tells of all,
+//! dead ones included.
+//!
+//! One slot for each worker number; a respawned worker goes on counting in the slot of the dead
+//! one, and during a reload old and new workers share it. Plain atomics, no lock: after a crash
+//! NGINX frees only locks of its own.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use nginx_sys::{
+    NGX_LOG_ALERT, ngx_conf_t, ngx_int_t, ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_calloc, ngx_slab_pool_t,
+    ngx_str_t, ngx_worker,
+};
+
+use crate::{ERROR, OK, module};
+
+/// Workers beyond this share slots.
+const SLOTS: usize = 128;
+/// Room for the slots and the slab pool's own pages.
+const ZONE_SIZE: usize = 64 * 4096;
+
+/// A number that many may add to.
+#[derive(Default)]
+#[repr(transparent)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// For gauges, which one worker owns.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a number only rises.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+}
+
+macro_rules! counters {
+    ($($(#[doc = $help:literal])+ $kind:ident $field:ident = $name:literal $({ reason = $reason:literal })?),* $(,)?) => {
+        /// The numbers of one worker slot.
+        #[repr(C)]
+        pub(crate) struct Counters { $($(#[doc = $help])+ pub(crate) $field: Count,)* }
+
+        impl Counters {
+            const fn new() -> Self {
+                Self { $($field: Count::new(),)* }
+            }
+
+            /// Name, reason (empty without one), help, kind and value of each.
+            pub(crate) fn each(&self) -> impl Iterator<Item = Metric> {
+                [$(Metric {
+                    name: $name,
+                    reason: [$($reason,)? ""][0],
+                    help: concat!($($help),+),
+                    kind: Kind::$kind,
+                    value: self.$field.get(),
+                },)*].into_iter()
+            }
+        }
+    };
+}
+
+/// A number as the status page shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) value: u64,
+}
+
+counters! {
+    /// Requests that the log phase saw where sessions are on.
+    Counter seen = "requests_total",
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_queue_full = "dropped_total" { reason = "queue_full" },
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_memory_full = "dropped_total" { reason = "memory_full" },
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_no_flusher = "dropped_total" { reason = "no_flusher" },
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_unsent_at_exit = "dropped_total" { reason = "unsent_at_exit" },
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_failed = "dropped_total" { reason = "failed" },
+    /// Events sent to a collector, repeated ones repeatedly.
+    Counter sent_events = "sent_events_total",
+    /// Events that a collector has acknowledged as durable.
+    Counter acked_events = "acknowledged_events_total",
+    /// Chunks sent again because no acknowledgement came.
+    Counter resent_chunks = "resent_chunks_total",
+    /// Connections made to a collector.
+    Counter connects = "collector_connections_total",
+    /// Attempts to connect that failed.
+    Counter connect_failures = "collector_connection_failures_total",
+    /// Values that were too long to copy.
+    Counter oversized = "oversized_values_total",
+    /// Values that a decoder could not read, by decoder.
+    Counter undecoded_json = "undecoded_values_total" { reason = "json" },
+    /// Values that a decoder could not read, by decoder.
+    Counter undecoded_jwt = "undecoded_values_total" { reason = "jwt" },
+    /// Values that a decoder could not read, by decoder.
+    Counter undecoded_base64 = "undecoded_values_total" { reason = "base64" },
+    /// Panics caught; every one is a bug.
+    Counter panics = "panics_total",
+    /// Requests waiting for the flusher.
+    Gauge queue_length = "queue_length",
+    /// Bytes in the queue and in chunks that are not acknowledged.
+    Gauge memory = "memory_bytes",
+    /// Events sent or about to be sent, not acknowledged yet.
+    Gauge unacked_events = "unacknowledged_events",
+    /// Whether the worker is connected to a collector.
+    Gauge connected = "connected",
+}
+
+/// What lies in the shared zone.
+#[repr(C)]
+pub(crate) struct Shared {
+    slots: [Counters; SLOTS],
+    /// 1 while the log has said that the collector is out of reach and not yet that it is back:
+    /// all workers notice, one says it.
+    pub(crate) unreachable_said: Flag,
+}
+
+/// A number that is exchanged.
+#[repr(transparent)]
+pub(crate) struct Flag(AtomicU64);
+
+impl Flag {
+    /// Sets it and tells what it was.
+    pub(crate) fn swap(&self, now: u64) -> u64 {
+        self.0.swap(now, Ordering::Relaxed)
+    }
+}
+
+/// Of this process alone: its drops, which its reports tell, and everything while there is no zone.
+static LOCAL: Counters = Counters::new();
+static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The zone of the running configuration, when there is one.
+pub(crate) fn shared() -> Option<&'static Shared> {
+    // SAFETY: set to zeroed shared memory of that type, which all-zero bytes are valid for; it
+    // stays mapped while the process may run our code: zones are unmapped when their cycle goes,
+    // and a new cycle keeps the same zone (ngx_init_cycle in src/core/ngx_cycle.c).
+    unsafe { SHARED.load(Ordering::Acquire).as_ref() }
+}
+
+/// The counters of this worker.
+pub(crate) fn current() -> &'static Counters {
+    // SAFETY: `ngx_worker` is set before modules start in a worker (src/os/unix/ngx_process_cycle.c).
+    let number = unsafe { ngx_worker };
+    shared().and_then(|shared| shared.slots.get(number % SLOTS)).unwrap_or(&LOCAL)
+}
+
+/// Why a request that was seen leaves no record.
+#[derive(Clone, Copy)]
+pub(crate) enum Dropped {
+    QueueFull,
+    MemoryFull,
+    NoFlusher,
+    UnsentAtExit,
+    Failed,
+}
+
+/// Counts requests that leave no record.
+pub(crate) fn dropped(reason: Dropped, n: u64) {
+    let count = |counters: &Counters| {
+        let place = match reason {
+            Dropped::QueueFull => &counters.dropped_queue_full,
+            Dropped::MemoryFull => &counters.dropped_memory_full,
+            Dropped::NoFlusher => &counters.dropped_no_flusher,
+            Dropped::UnsentAtExit => &counters.dropped_unsent_at_exit,
+            Dropped::Failed => &counters.dropped_failed,
+        };
+        place.add(n);
+    };
+    count(&LOCAL);
+    if shared().is_some() {
+        count(current());
+    }
+}
+
+/// What this process alone has dropped, by reason.
+pub(crate) fn drops_of_this_process() -> BTreeMap<String, u64> {
+    let drops = LOCAL.each().filter(|metric| metric.name == "dropped_total");
+    drops.map(|metric| (metric.reason.to_owned(), metric.value)).collect()
+}
+
+/// The numbers of all workers, added up.
+pub(crate) fn totals() -> Vec<Metric> {
+    let Some(shared) = shared() else { return LOCAL.each().collect() };
+    let mut totals: Vec<Metric> = Counters::new().each().collect();
+    for slot in &shared.slots {
+        for (total, metric) in totals.iter_mut().zip(slot.each()) {
+            total.value += metric.value;
+        }
+    }
+    totals
+}
+
+/// Asks NGINX for the zone.
+///
+/// # Safety
+/// `cf` is the configuration being read.
+pub(crate) unsafe fn reserve(cf: *mut ngx_conf_t) -> Result<(), String> {
+    const NAME: &[u8] = b"wallarm_sessions_counters";
+    let mut name = ngx_str_t { len: NAME.len(), data: NAME.as_ptr().cast_mut() };
+    // SAFETY: upheld by the caller; the name is static.
+    unsafe {
+        let tag = std::ptr::from_ref(module()).cast_mut().cast();
+        let zone = ngx_shared_memory_add(cf, &raw mut name, ZONE_SIZE, tag).as_mut();
+        zone.ok_or("no memory for the zone of the counters")?.init = Some(init_zone);
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_void) -> ngx_int_t {
+    // SAFETY: NGINX calls with a mapped zone that starts with a slab pool; `old` is what we left in
+    // `data` of the same zone in the cycle before, or null (src/core/ngx_cycle.c).
+    crate::guard::guard(ERROR, || unsafe {
+        let zone = &mut *zone;
+        let pool = zone.shm.addr.cast::<ngx_slab_pool_t>();
+        let shared = match (old.is_null(), zone.shm.exists != 0) {
+            (false, _) => old,
+            (true, true) => (*pool).data,
+            (true, false) => ngx_slab_calloc(pool, size_of::<Shared>()),
+        };
+        if shared.is_null() {
+            let text = c"wallarm sessions: no room for the counters in their zone";
+            nginx_sys::ngx_log_error_core(NGX_LOG_ALERT as usize, zone.shm.log, 0, text.as_ptr());
+            return ERROR;
+        }
+        (*pool).data = shared;
+        zone.data = shared;
+        SHARED.store(shared.cast(), Ordering::Release);
+        OK
+    })
+}

@@ -1,0 +1,350 @@
+//! The directives: reading them, and saying what is wrong with them.
+//!
+//! An error names directive and value here; NGINX adds file and line.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, PathMode, Source, Template, is_sensitive};
+use identity::Secret;
+use nginx_sys::{
+    NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LOC_CONF,
+    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t,
+    ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t, ngx_str_t, ngx_uint_t,
+};
+use ngx::http::HttpModuleConfExt;
+use ngx::ngx_string;
+use wire::ParamKind;
+
+use crate::args::{self, Args};
+use crate::config::{self, LocConf, MainConf, Switch};
+use crate::guard::guard;
+use crate::{collector_address, core_module, log, status};
+
+/// What NGINX takes for "the configuration is wrong" (NGX_CONF_ERROR in src/core/ngx_conf_file.h).
+pub(crate) const FAILED: *mut c_char = ptr::without_provenance_mut(usize::MAX);
+
+/// Shortest secret, in bytes: 128 bits, when they are random.
+const MIN_SECRET: usize = 16;
+/// Longest secret file that is read.
+const MAX_SECRET: u64 = 64 << 10;
+/// Longest name of a node, a parameter, a group.
+const MAX_NAME: usize = 256;
+
+const ANYWHERE: ngx_uint_t = (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF) as ngx_uint_t;
+const HTTP: ngx_uint_t = NGX_HTTP_MAIN_CONF as ngx_uint_t;
+const LOCATION: ngx_uint_t = NGX_HTTP_LOC_CONF as ngx_uint_t;
+
+type Handler = unsafe extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
+
+const fn in_location(name: ngx_str_t, args: u32, set: Handler) -> ngx_command_t {
+    command(name, ANYWHERE | args as ngx_uint_t, set, NGX_HTTP_LOC_CONF_OFFSET)
+}
+
+const fn in_http(name: ngx_str_t, args: u32, set: Handler) -> ngx_command_t {
+    command(name, HTTP | args as ngx_uint_t, set, NGX_HTTP_MAIN_CONF_OFFSET)
+}
+
+const fn command(name: ngx_str_t, type_: ngx_uint_t, set: Handler, conf: usize) -> ngx_command_t {
+    ngx_command_t { name, type_, set: Some(set), conf, offset: 0, post: ptr::null_mut() }
+}
+
+/// Makes the entry that NGINX calls for a directive of one handler below.
+macro_rules! entry {
+    ($conf:ty, $handler:path) => {{
+        unsafe extern "C" fn set(cf: *mut ngx_conf_t, _: *mut ngx_command_t, conf: *mut c_void) -> *mut c_char {
+            // SAFETY: NGINX calls at a directive with the level's configuration, made by `create`.
+            guard(FAILED, || unsafe {
+                let args = Args::of(cf);
+                let outcome = $handler(&mut *conf.cast::<$conf>(), &args, Reading(cf));
+                report(cf, &args, outcome)
+            })
+        }
+        set
+    }};
+}
+
+/// The table that NGINX looks directives up in.
+pub(crate) static mut COMMANDS: [ngx_command_t; 15] = [
+    in_location(ngx_string!("wallarm_sessions"), NGX_CONF_TAKE1, entry!(LocConf, sessions)),
+    in_location(ngx_string!("wallarm_session_application"), NGX_CONF_TAKE1, entry!(LocConf, application)),
+    in_location(ngx_string!("wallarm_session_key"), NGX_CONF_1MORE, entry!(LocConf, key)),
+    in_location(ngx_string!("wallarm_session_context"), NGX_CONF_1MORE, entry!(LocConf, context)),
+    in_location(ngx_string!("wallarm_session_builtin_keys"), NGX_CONF_FLAG, entry!(LocConf, builtin_keys)),
+    in_location(ngx_string!("wallarm_session_ip"), NGX_CONF_TAKE1, entry!(LocConf, ip)),
+    in_location(ngx_string!("wallarm_session_path"), NGX_CONF_TAKE1, entry!(LocConf, path)),
+    in_http(ngx_string!("wallarm_session_collector"), NGX_CONF_1MORE, entry!(MainConf, collector)),
+    in_http(ngx_string!("wallarm_session_secret"), NGX_CONF_TAKE1, entry!(MainConf, secret)),
+    in_http(ngx_string!("wallarm_session_node"), NGX_CONF_TAKE1, entry!(MainConf, node)),
+    in_http(ngx_string!("wallarm_session_queue"), NGX_CONF_TAKE12, entry!(MainConf, queue)),
+    in_http(ngx_string!("wallarm_session_batch"), NGX_CONF_TAKE12, entry!(MainConf, batch)),
+    command(
+        ngx_string!("wallarm_session_status"),
+        LOCATION | NGX_CONF_NOARGS as ngx_uint_t,
+        entry!(LocConf, status_page),
+        NGX_HTTP_LOC_CONF_OFFSET,
+    ),
+    ngx_command_t::empty(),
+    ngx_command_t::empty(),
+];
+
+/// The configuration being read.
+#[derive(Clone, Copy)]
+struct Reading(*mut ngx_conf_t);
+
+/// # Safety
+/// `cf` is the configuration being read.
+unsafe fn report(cf: *mut ngx_conf_t, args: &Args, outcome: Result<(), String>) -> *mut c_char {
+    match outcome {
+        Ok(()) => ptr::null_mut(),
+        Err(error) => {
+            let text = format!("\"{}\" {error}", args.directive());
+            // SAFETY: upheld by the caller.
+            unsafe { log::config(cf, log::Level::Emerg, &text) };
+            FAILED
+        }
+    }
+}
+
+/// Sets what may be said once on a level.
+fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err("is said twice on this level, expected once".into()),
+    }
+}
+
+fn sessions(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), String> {
+    let value = args.first();
+    let switch = match value {
+        "on" => Switch::On,
+        "off" => Switch::Off,
+        _ => {
+            let wrong = || format!("is \"{value}\", expected \"on\", \"off\" or a variable such as \"$capture\"");
+            let template = Template::parse(value).map_err(|_| wrong())?;
+            let [capture::Piece::Variable(name)] = template.0.as_slice() else { return Err(wrong()) };
+            // SAFETY: `reading` holds the configuration being read.
+            Switch::Variable(unsafe { config::variable_index(reading.0, name) }?)
+        }
+    };
+    once(&mut conf.switch, switch)
+}
+
+fn application(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    once(&mut conf.application, template(args.first())?)
+}
+
+/// A value that may hold variables, but none that is computed from the session itself.
+fn template(text: &str) -> Result<Template, String> {
+    let template = Template::parse(text).map_err(|error| format!("value \"{text}\" {error}"))?;
+    no_circle(text, template.variables())?;
+    Ok(template)
+}
+
+fn no_circle<'a>(text: &str, mut variables: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    match variables.find(|name| name.starts_with("wallarm_session_")) {
+        Some(name) => Err(format!("value \"{text}\" uses \"${name}\", which is computed from it")),
+        None => Ok(()),
+    }
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    let source = Source::parse(text).map_err(|error| format!("source \"{text}\" {error}"))?;
+    if let capture::Origin::Value(template) = &source.origin {
+        no_circle(text, template.variables())?;
+    }
+    Ok(source)
+}
+
+fn unknown_option(option: &str, expected: &str) -> String {
+    format!("has the option \"{option}\", expected {expected}")
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=MAX_NAME => Ok(text.to_owned()),
+        0 => Err("has an empty name, expected some text".into()),
+        _ => Err(format!("has a name of more than {MAX_NAME} bytes")),
+    }
+}
+
+fn room_for_one_more(conf: &LocConf) -> Result<(), String> {
+    if conf.parameters() < MAX_PARAMETERS {
+        return Ok(());
+    }
+    Err(format!("is one parameter too many: a level has at most {MAX_PARAMETERS} keys and contexts together"))
+}
+
+fn key(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    const OPTIONS: &str = "\"name=\", \"group=\" or \"show\"";
+    let text = args.first();
+    let source = source(text)?;
+    room_for_one_more(conf)?;
+    let mut key = KeySpec { text: text.to_owned(), source, name: Source::default_name(text), group: None, show: false };
+    for option in args.options() {
+        match option.split_once('=') {
+            Some(("name", value)) => key.name = name(value)?,
+            Some(("group", value)) => key.group = Some(template(&name(value)?)?),
+            None if option == "show" => key.show = true,
+            _ => return Err(unknown_option(option, OPTIONS)),
+        }
+    }
+    conf.keys.get_or_insert_default().push(key);
+    Ok(())
+}
+
+fn context(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    const OPTIONS: &str = "\"name=\", \"type=\", \"hash\" or \"show\"";
+    let text = args.first();
+    let source = source(text)?;
+    room_for_one_more(conf)?;
+    let mut context = ContextSpec {
+        text: text.to_owned(),
+        source,
+        name: Source::default_name(text),
+        kind: ParamKind::Context,
+        hash: is_sensitive(text),
+    };
+    let mut said = None;
+    for option in args.options() {
+        match option.split_once('=') {
+            Some(("name", value)) => context.name = name(value)?,
+            Some(("type", value)) => context.kind = kind(value)?,
+            None if option == "hash" || option == "show" => {
+                if said.replace(option).is_some_and(|before| before != option) {
+                    return Err("says both \"hash\" and \"show\", expected one of them".into());
+                }
+                context.hash = option == "hash";
+            }
+            _ => return Err(unknown_option(option, OPTIONS)),
+        }
+    }
+    conf.contexts.get_or_insert_default().push(context);
+    Ok(())
+}
+
+fn kind(text: &str) -> Result<ParamKind, String> {
+    match text {
+        "context" => Ok(ParamKind::Context),
+        "user" => Ok(ParamKind::User),
+        "role" => Ok(ParamKind::Role),
+        _ => Err(format!("has the type \"{text}\", expected \"context\", \"user\" or \"role\"")),
+    }
+}
+
+fn builtin_keys(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    let on = match args.first() {
+        "on" => true,
+        "off" => false,
+        other => return Err(format!("is \"{other}\", expected \"on\" or \"off\"")),
+    };
+    once(&mut conf.builtin_keys, on)
+}
+
+fn ip(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    let mode = match args.first() {
+        "clear" => AddressMode::Clear,
+        "prefix" => AddressMode::Prefix,
+        "hash" => AddressMode::Hash,
+        other => return Err(format!("is \"{other}\", expected \"clear\", \"prefix\" or \"hash\"")),
+    };
+    once(&mut conf.address, mode)
+}
+
+fn path(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    let mode = match args.first() {
+        "clear" => PathMode::Clear,
+        "mask" => PathMode::Mask,
+        other => return Err(format!("is \"{other}\", expected \"clear\" or \"mask\"")),
+    };
+    once(&mut conf.path, mode)
+}
+
+fn collector(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
+    const LATER: [&str; 3] = ["tls", "insecure_plain", "shared_key_file"];
+    if let Some(option) = args.options().first() {
+        let word = option.split('=').next().unwrap_or_default();
+        return Err(match LATER.contains(&word) {
+            true => format!("has the option \"{option}\", which this version does not know yet"),
+            false => unknown_option(option, "none"),
+        });
+    }
+    let address = collector_address::parse(args.first())?;
+    if conf.collectors.contains(&address) {
+        return Err(format!("names \"{}\" twice", args.first()));
+    }
+    conf.collectors.push(address);
+    Ok(())
+}
+
+fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {
+    let path = full_path(reading, args.first())?;
+    let size = std::fs::metadata(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?.len();
+    if size > MAX_SECRET {
+        return Err(format!("file \"{path}\" has {size} bytes, expected at most {MAX_SECRET}"));
+    }
+    let bytes = std::fs::read(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?;
+    let length = bytes.strip_suffix(b"\n").unwrap_or(&bytes).len();
+    if length < MIN_SECRET {
+        return Err(format!(
+            "file \"{path}\" holds {length} bytes, expected at least {MIN_SECRET}, \
+             as \"openssl rand -hex 32 > {path}\" makes them"
+        ));
+    }
+    once(&mut conf.secret, Secret::from_file_bytes(&bytes))
+}
+
+/// A file's path; a relative one is below the folder of `nginx.conf`, as NGINX users expect.
+fn full_path(reading: Reading, text: &str) -> Result<String, String> {
+    let with_end = format!("{text}\0");
+    let mut name = ngx_str_t { len: text.len(), data: with_end.as_ptr().cast_mut() };
+    // SAFETY: `reading` holds the configuration being read; the name ends with a zero byte and is
+    // replaced, never written to (ngx_get_full_name in src/core/ngx_file.c).
+    let status = unsafe { ngx_conf_full_name((*reading.0).cycle, &raw mut name, 1) };
+    if status != crate::OK {
+        return Err("no memory for a file's name".into());
+    }
+    Ok(wire::escape(name.as_bytes()).into_owned())
+}
+
+fn node(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
+    once(&mut conf.node, name(args.first())?)
+}
+
+fn queue(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
+    /// Snapshots are small, but a queue of a million is a mistake.
+    const MAX_QUEUE: usize = 1 << 20;
+    let mut queue = config::Queue { snapshots: args::number(args.first(), MAX_QUEUE)?, ..config::Queue::default() };
+    for option in args.options() {
+        match option.split_once('=') {
+            Some(("memory", value)) => queue.memory = args::size(value)?.max(1 << 20),
+            _ => return Err(unknown_option(option, "\"memory=\"")),
+        }
+    }
+    once(&mut conf.queue, queue)
+}
+
+fn batch(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
+    const MAX_BATCH: usize = 10_000;
+    let mut batch = config::Batch::default();
+    for option in args.values() {
+        match option.split_once('=') {
+            Some(("size", value)) => batch.events = args::number(value, MAX_BATCH)?,
+            Some(("interval", value)) => batch.interval = args::time(value)?,
+            _ => return Err(unknown_option(option, "\"size=\" or \"interval=\"")),
+        }
+    }
+    once(&mut conf.batch, batch)
+}
+
+fn status_page(_: &mut LocConf, _: &Args, reading: Reading) -> Result<(), String> {
+    // SAFETY: `reading` holds the configuration being read, inside a location.
+    unsafe {
+        let core = (*reading.0)
+            .http_location_conf_unchecked::<ngx_http_core_loc_conf_t>(core_module())
+            .ok_or("no http core")?;
+        (*core.as_ptr()).handler = Some(status::handler);
+        config::main_conf(reading.0).ok_or("no main configuration")?.status_used = true;
+    }
+    Ok(())
+}

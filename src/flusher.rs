@@ -1,0 +1,295 @@
+//! The flusher thread: takes snapshots from the queue, makes events of them, and lets the shipper
+//! deliver them.
+//!
+//! It owns all it touches but atomics and the two lock-free queues; no NGINX object is among them.
+//! It looks into the queue now and then instead of waiting on it: a waiting receiver would make
+//! the event loop's `try_send` take a mutex and a system call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use capture::{NodeFacts, Snapshot, Undecoded};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
+use wire::EventTime;
+
+use crate::config::{MainConf, Queue};
+use crate::counters::{self, Count, Dropped};
+use crate::guard::guard_thread;
+use crate::log;
+use crate::request::now_micros;
+use crate::worker::Link;
+
+/// Between two looks into the queue: while there is something in it, and while there is not.
+const BUSY_NAP: Duration = Duration::from_millis(10);
+const IDLE_NAP: Duration = Duration::from_millis(50);
+/// How often the node tells the collector of itself.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// Enough for the deepest JSON that is read; far from the default 2 MiB.
+const STACK: usize = 512 << 10;
+
+/// The thread before it runs.
+pub(crate) struct Flusher {
+    shipper: Shipper<SystemNet>,
+    intake: Intake,
+    say: Sender<Said>,
+    about: About,
+    published: Published,
+}
+
+/// Ends the thread.
+pub(crate) struct Exit {
+    asked: Arc<AtomicBool>,
+    done: Receiver<()>,
+}
+
+/// What the thread wants said in the error log, which only the event loop may write to.
+pub(crate) struct Said(Status);
+
+impl Flusher {
+    pub(crate) fn new(
+        conf: &MainConf,
+        instance: [u8; 8],
+        link: Arc<Link>,
+        waiting: Receiver<Box<Snapshot>>,
+        give_back: Sender<Box<Snapshot>>,
+        say: Sender<Said>,
+    ) -> Result<Self, String> {
+        let facts = conf.facts.clone().ok_or("the configuration was not finished")?;
+        let queue = conf.queue.unwrap_or_default();
+        let batch = conf.batch.unwrap_or_default();
+        let options = Options {
+            batch_size: batch.events,
+            batch_interval: batch.interval,
+            max_held: queue.memory,
+            ..Options::new(conf.collectors(), instance)
+        };
+        let random = fastrand::Rng::with_seed(u64::from_be_bytes(crate::entropy::random_bytes()));
+        let shipper = Shipper::new(SystemNet, options, random, Instant::now());
+        let about =
+            About { instance, facts: Arc::clone(&facts), queue, plans: conf.plans.clone(), due: Instant::now() };
+        let intake = Intake { waiting, give_back, link, facts, undecoded: Undecoded::default(), pulled: false };
+        Ok(Self { shipper, intake, say, about, published: Published::default() })
+    }
+
+    /// Starts the thread.
+    pub(crate) fn spawn(self) -> Result<Exit, String> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let (tell, done) = bounded(1);
+        let stop = Arc::clone(&asked);
+        let body = move || {
+            guard_thread((), || self.run(&stop));
+            // Nobody listens any more when the deadline has passed.
+            let _ = tell.send(());
+        };
+        let builder = thread::Builder::new().name("wallarm-flusher".into()).stack_size(STACK);
+        builder.spawn(body).map_err(|error| error.to_string())?;
+        Ok(Exit { asked, done })
+    }
+
+    fn run(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Acquire) {
+            let wake = self.step();
+            let nap = if self.intake.pulled { BUSY_NAP } else { IDLE_NAP };
+            let now = SystemClock.now();
+            SystemClock.sleep(nap.min(wake.saturating_duration_since(now)));
+        }
+        self.finish();
+    }
+
+    fn step(&mut self) -> Instant {
+        let now = SystemClock.now();
+        if now >= self.about.due {
+            self.about.due = now + REPORT_INTERVAL;
+            self.report();
+        }
+        let Self { shipper, intake, .. } = self;
+        intake.pulled = false;
+        let step = shipper.step(now, &mut |batch| intake.pull(batch));
+        if let Some(change) = step.change {
+            // A full channel means that the log is told of sixteen changes already.
+            let _ = self.say.try_send(Said(change));
+        }
+        self.publish();
+        step.wake
+    }
+
+    /// Sends what is left, for a bounded time, and counts what could not be sent.
+    fn finish(mut self) {
+        let Self { shipper, intake, .. } = &mut self;
+        let deadline = SystemClock.now() + Exit::FOR_SENDING;
+        let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
+        let waiting = intake.waiting.len();
+        counters::dropped(Dropped::UnsentAtExit, (left.events + waiting) as u64);
+        self.publish();
+        let counters = counters::current();
+        for gauge in [&counters.queue_length, &counters.memory, &counters.unacked_events, &counters.connected] {
+            gauge.set(0);
+        }
+    }
+
+    fn report(&mut self) {
+        let report = self.about.report(&self.intake, &self.shipper);
+        let mut record = Vec::with_capacity(1024);
+        if report.encode(&mut record).is_ok() {
+            self.shipper.report(wire::TAG_NODE, EventTime::from_micros(now_micros()), &record);
+        }
+    }
+
+    /// Carries the shipper's numbers over into shared memory, where the status page reads them.
+    fn publish(&mut self) {
+        let shipped = self.shipper.counters();
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = counters::current();
+        let last = &mut self.published;
+        last.sent.carry(get(&shipped.sent_events), &counters.sent_events);
+        last.acked.carry(get(&shipped.acked_events), &counters.acked_events);
+        last.resent.carry(get(&shipped.resent_chunks), &counters.resent_chunks);
+        last.connects.carry(get(&shipped.connects), &counters.connects);
+        last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
+        let undecoded = &self.intake.undecoded;
+        last.json.carry(undecoded.json, &counters.undecoded_json);
+        last.jwt.carry(undecoded.jwt, &counters.undecoded_jwt);
+        last.base64.carry(undecoded.base64, &counters.undecoded_base64);
+        let link = &self.intake.link;
+        let held = get(&shipped.held_bytes);
+        link.shipping_bytes.store(held, Ordering::Relaxed);
+        counters.memory.set(held + link.queued_bytes.load(Ordering::Relaxed));
+        counters.queue_length.set(self.intake.waiting.len() as u64);
+        counters.unacked_events.set(get(&shipped.unacked_events) + get(&shipped.open_events));
+        counters.connected.set(shipped.connected.load(Ordering::Relaxed).into());
+    }
+}
+
+impl Exit {
+    /// How long the thread goes on sending when it is asked to end.
+    const FOR_SENDING: Duration = Duration::from_millis(900);
+
+    /// Asks the thread to end and waits for it, at most until `deadline`. A thread that is late is
+    /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
+    pub(crate) fn join(self, deadline: Instant) {
+        self.asked.store(true, Ordering::Release);
+        let _ = self.done.recv_deadline(deadline);
+    }
+}
+
+impl Said {
+    /// Writes the line, unless another worker has said the same.
+    pub(crate) fn log(&self) {
+        let said_before = |now: u64| counters::shared().map(|shared| shared.unreachable_said.swap(now));
+        match &self.0 {
+            Status::Unreachable { address, reason } => {
+                if said_before(1) != Some(1) {
+                    let text = format!(
+                        "wallarm sessions: the collector {address} cannot be reached ({reason}); requests are \
+                         served, events wait in memory, it is tried again"
+                    );
+                    log::cycle(log::Level::Error, &text);
+                }
+            }
+            Status::Connected { address } => {
+                if said_before(0) == Some(1) {
+                    log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
+                }
+            }
+        }
+    }
+}
+
+/// The end of the queue where snapshots become events.
+struct Intake {
+    waiting: Receiver<Box<Snapshot>>,
+    give_back: Sender<Box<Snapshot>>,
+    link: Arc<Link>,
+    facts: Arc<NodeFacts>,
+    undecoded: Undecoded,
+    /// Whether the last step found something.
+    pulled: bool,
+}
+
+impl Intake {
+    /// Adds the next event to the batch. False when there is none.
+    fn pull(&mut self, batch: &mut Batch) -> bool {
+        let Ok(mut snapshot) = self.waiting.try_recv() else { return false };
+        self.pulled = true;
+        let bytes = snapshot.memory() as u64;
+        // One broken request must not end the thread.
+        let pushed = guard_thread(Pushed::Refused, || self.push(&snapshot, batch));
+        if pushed != Pushed::Kept {
+            counters::dropped(Dropped::Failed, 1);
+        }
+        self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        snapshot.shrink();
+        // There is room: as many fit as were ever made, but for the one that the event loop holds.
+        let _ = self.give_back.try_send(snapshot);
+        true
+    }
+
+    fn push(&mut self, snapshot: &Snapshot, batch: &mut Batch) -> Pushed {
+        let Some(plan) = &snapshot.plan else { return Pushed::Refused };
+        let event = plan.extract(snapshot, &self.facts, &mut self.undecoded);
+        batch.push(EventTime::from_micros(snapshot.facts.start), |out| event.encode(out).is_ok())
+    }
+}
+
+/// What the node tells of itself.
+struct About {
+    instance: [u8; 8],
+    facts: Arc<NodeFacts>,
+    queue: Queue,
+    plans: Vec<wire::PlanReport>,
+    due: Instant,
+}
+
+impl About {
+    fn report(&self, intake: &Intake, shipper: &Shipper<SystemNet>) -> wire::NodeReport {
+        let shipped = shipper.counters();
+        let link = &intake.link;
+        wire::NodeReport {
+            v: 1,
+            node: self.facts.name.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            nginx: nginx_sys::NGINX_VERSION.to_string_lossy().into_owned(),
+            instance: self.instance,
+            pid: std::process::id(),
+            kid: self.facts.secret.kid(),
+            next_seq: link.next_seq.load(Ordering::Relaxed),
+            queue: wire::QueueReport {
+                length: intake.waiting.len() as u64,
+                capacity: self.queue.snapshots as u64,
+                bytes: link.queued_bytes.load(Ordering::Relaxed) + shipper.held_bytes() as u64,
+                memory: self.queue.memory as u64,
+                unacked_chunks: shipped.unacked_chunks.load(Ordering::Relaxed),
+                unacked_events: shipped.unacked_events.load(Ordering::Relaxed),
+            },
+            drops: counters::drops_of_this_process(),
+            spool: None,
+            plans: self.plans.clone(),
+        }
+    }
+}
+
+/// How far the shipper's numbers were carried over.
+#[derive(Default)]
+struct Published {
+    sent: Carried,
+    acked: Carried,
+    resent: Carried,
+    connects: Carried,
+    connect_failures: Carried,
+    json: Carried,
+    jwt: Carried,
+    base64: Carried,
+}
+
+#[derive(Default)]
+struct Carried(u64);
+
+impl Carried {
+    fn carry(&mut self, now: u64, to: &Count) {
+        to.add(now - self.0);
+        self.0 = now;
+    }
+}

@@ -1,0 +1,105 @@
+//! The phases: note a request's start, and hand a snapshot of it over when it has ended.
+
+use nginx_sys::{ngx_http_request_t, ngx_int_t, ngx_uint_t};
+use ngx::http::HttpModuleConfExt;
+
+use crate::config::{Capture, LocConf, MainConf, Switch};
+use crate::guard::guard;
+use crate::{DECLINED, OK, context, module, request, worker};
+
+/// First phase: the context is made here so that it knows the start to the microsecond.
+pub(crate) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: NGINX calls with a live request.
+    guard(DECLINED, || unsafe {
+        if r == (*r).main {
+            // Without memory the log phase tries again.
+            let _ = context::of(r);
+        }
+        DECLINED
+    })
+}
+
+/// Log phase: what is returned does not matter (ngx_http_log_request in src/http/ngx_http_request.c).
+pub(crate) unsafe extern "C" fn log(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: NGINX calls with a live request.
+    guard(OK, || unsafe {
+        // With log_subrequest on, subrequests come here too: the main request tells of all.
+        if r == (*r).main {
+            forget_own_variables(r);
+            if let Some(capture) = wanted(r) {
+                worker::record(|snapshot| fill(r, capture, snapshot));
+            }
+        }
+        OK
+    })
+}
+
+/// What the location that answered asks for; `None` where sessions are off.
+///
+/// # Safety
+/// `r` is a live request.
+pub(crate) unsafe fn wanted<'a>(r: *mut ngx_http_request_t) -> Option<&'a Capture> {
+    // SAFETY: upheld by the caller; configurations outlive requests.
+    unsafe {
+        let conf = (*r).http_location_conf_unchecked::<LocConf>(module())?.as_ref();
+        let capture = conf.capture.as_deref()?;
+        let on = match conf.switch? {
+            Switch::Off => false,
+            Switch::On => true,
+            Switch::Variable(index) => request::variable(r, index).is_some_and(|value| value != b"0"),
+        };
+        on.then_some(capture)
+    }
+}
+
+/// Copies all of a request that has ended. `None` without memory for its context.
+///
+/// # Safety
+/// `r` is a live main request in its log phase.
+unsafe fn fill(r: *mut ngx_http_request_t, capture: &Capture, snapshot: &mut capture::Snapshot) -> Option<()> {
+    // SAFETY: upheld by the caller.
+    unsafe {
+        before_answer(r, capture, snapshot)?;
+        request::copy_answer(r, capture, snapshot);
+    }
+    // The clock may have been stepped back meanwhile.
+    snapshot.facts.duration = request::now_micros().saturating_sub(snapshot.facts.start);
+    Some(())
+}
+
+/// Copies what is known of a request before its answer.
+///
+/// # Safety
+/// `r` is a live request.
+pub(crate) unsafe fn before_answer(
+    r: *mut ngx_http_request_t,
+    capture: &Capture,
+    snapshot: &mut capture::Snapshot,
+) -> Option<()> {
+    // SAFETY: upheld by the caller.
+    unsafe {
+        let context = context::of(r)?;
+        snapshot.reset(&capture.plan);
+        snapshot.facts.id = context.id;
+        snapshot.facts.start = context.start;
+        request::copy((*r).main, capture, snapshot);
+    }
+    Some(())
+}
+
+/// Variables are kept once they are read; before the answer ours say less than now.
+///
+/// # Safety
+/// `r` is a live request.
+unsafe fn forget_own_variables(r: *mut ngx_http_request_t) {
+    // SAFETY: upheld by the caller; `variables` has room for every index (ngx_http_create_request).
+    unsafe {
+        let Some(main) = (*r).http_main_conf_unchecked::<MainConf>(module()) else { return };
+        let indexes: &[ngx_uint_t] = &main.as_ref().own_variables;
+        for &index in indexes {
+            let value = &mut *(*r).variables.add(index);
+            value.set_valid(0);
+            value.set_not_found(0);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Reading NGINX's request: from its fields to a snapshot. Copies, and decides nothing.
+//!
+//! Every field is optional: the log phase also runs for requests that were refused before their
+//! headers were read (400, 408, HTTP/0.9).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use capture::Slot;
+use nginx_sys::{
+    ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t, ngx_http_upstream_state_t, ngx_list_t,
+    ngx_str_t, ngx_table_elt_t, ngx_uint_t,
+};
+use ngx::http::HttpModuleConfExt;
+
+use crate::config::Capture;
+use crate::core_module;
+
+/// NGINX's clock has milliseconds and may lag by one turn of the event loop: a start within this
+/// of now is taken from the system's clock instead.
+const CLOCK_LAG: u64 = 5_000;
+
+/// Microseconds since the Unix epoch.
+pub(crate) fn now_micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// When the request's first byte came, in microseconds since the Unix epoch; as exact as can be
+/// told when asked in the first phase.
+///
+/// # Safety
+/// `r` is a live request.
+pub(crate) unsafe fn start_micros(r: *const ngx_http_request_t) -> u64 {
+    // SAFETY: upheld by the caller.
+    let (seconds, millis) = unsafe { ((*r).start_sec, (*r).start_msec) };
+    let start = u64::try_from(seconds).unwrap_or(0) * 1_000_000 + millis as u64 * 1_000;
+    let now = now_micros();
+    if now.abs_diff(start) < CLOCK_LAG { now } else { start }
+}
+
+/// Copies what a capture asks for.
+///
+/// # Safety
+/// `r` is a live main request, on the event loop's thread.
+pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapshot: &mut capture::Snapshot) {
+    // SAFETY: upheld by the caller; NGINX keeps the strings of a request until its pool goes.
+    unsafe {
+        let request = &*r;
+        snapshot.put(Slot::TARGET, request.unparsed_uri.as_bytes());
+        snapshot.put(Slot::METHOD, method(request));
+        snapshot.put(Slot::HOST, host(request));
+        snapshot.put(Slot::PROTO, request.http_protocol.as_bytes());
+        if let Some(connection) = request.connection.as_ref() {
+            snapshot.put(Slot::IP, connection.addr_text.as_bytes());
+            snapshot.facts.connection = connection.number;
+            snapshot.facts.number = connection.requests as u64;
+            snapshot.facts.https = !connection.ssl.is_null();
+        }
+        snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
+        snapshot.facts.merge_slashes = server(request).is_none_or(|server| server.merge_slashes != 0);
+        for header in entries(&request.headers_in.headers) {
+            if let Some(slot) = capture.request_headers.slot(header.key.as_bytes()) {
+                snapshot.put(slot, header.value.as_bytes());
+            }
+        }
+        for &(index, slot) in &capture.variables {
+            if let Some(value) = variable(r, index) {
+                snapshot.put(slot, value);
+            }
+        }
+    }
+}
+
+/// Copies what a capture asks for of the answer, and how it went.
+///
+/// # Safety
+/// As [`copy`], in the log phase.
+pub(crate) unsafe fn copy_answer(r: *const ngx_http_request_t, capture: &Capture, snapshot: &mut capture::Snapshot) {
+    // SAFETY: upheld by the caller.
+    unsafe {
+        let request = &*r;
+        let facts = &mut snapshot.facts;
+        facts.status = status(request);
+        facts.bytes_out = request.connection.as_ref().map_or(0, |c| u64::try_from(c.sent).unwrap_or(0));
+        facts.upstream = upstream_micros(request);
+        if capture.response_headers.is_empty() {
+            return;
+        }
+        for header in entries(&request.headers_out.headers) {
+            if let Some(slot) = capture.response_headers.slot(header.key.as_bytes()) {
+                snapshot.put(slot, header.value.as_bytes());
+            }
+        }
+        // NGINX keeps these two outside the list.
+        if let Some(slot) = capture.response_headers.slot(b"content-type") {
+            snapshot.put(slot, request.headers_out.content_type.as_bytes());
+        }
+        if let Some(slot) = capture.response_headers.slot(b"content-length")
+            && request.headers_out.content_length_n >= 0
+        {
+            snapshot.put(slot, request.headers_out.content_length_n.to_string().as_bytes());
+        }
+    }
+}
+
+/// The value of a variable; `None` when it has none, or an empty one.
+///
+/// # Safety
+/// `r` is a live request, `index` came from `ngx_http_get_variable_index`.
+pub(crate) unsafe fn variable<'a>(r: *mut ngx_http_request_t, index: ngx_uint_t) -> Option<&'a [u8]> {
+    // SAFETY: upheld by the caller; a value lives as long as its request.
+    unsafe {
+        let value = ngx_http_get_indexed_variable(r, index).as_ref()?;
+        if value.not_found() != 0 || value.len() == 0 || value.data.is_null() {
+            return None;
+        }
+        Some(std::slice::from_raw_parts(value.data, value.len() as usize))
+    }
+}
+
+/// As the client sent it: `error_page` may have made a GET of it since.
+fn method(request: &ngx_http_request_t) -> &[u8] {
+    let line = request.request_line.as_bytes();
+    match line.iter().position(|&b| b == b' ') {
+        Some(end) => line.get(..end).unwrap_or_default(),
+        None => request.method_name.as_bytes(),
+    }
+}
+
+/// As `$host` (ngx_http_variable_host in src/http/ngx_http_variables.c).
+///
+/// # Safety
+/// `request` is live.
+unsafe fn host(request: &ngx_http_request_t) -> &[u8] {
+    let server_name: &ngx_str_t = &request.headers_in.server;
+    if server_name.len > 0 {
+        return server_name.as_bytes();
+    }
+    // SAFETY: upheld by the caller.
+    unsafe { server(request) }.map_or(&[], |server| server.server_name.as_bytes())
+}
+
+/// # Safety
+/// `request` is live.
+unsafe fn server(request: &ngx_http_request_t) -> Option<&ngx_http_core_srv_conf_t> {
+    // SAFETY: upheld by the caller; every request has the configurations of a server.
+    unsafe { request.http_server_conf_unchecked::<ngx_http_core_srv_conf_t>(core_module()).map(|conf| conf.as_ref()) }
+}
+
+/// As `$status` (ngx_http_variable_status in src/http/ngx_http_variables.c).
+fn status(request: &ngx_http_request_t) -> u16 {
+    let status = match (request.err_status, request.headers_out.status) {
+        (0, 0) if request.http_version == 9 => 9,
+        (0, sent) => sent,
+        (error, _) => error,
+    };
+    u16::try_from(status).unwrap_or(0)
+}
+
+/// Time in upstreams, summed over tries, as `$upstream_response_time` lists them.
+///
+/// # Safety
+/// `request` is live.
+unsafe fn upstream_micros(request: &ngx_http_request_t) -> Option<u64> {
+    // SAFETY: upheld by the caller; the array holds that type (src/http/ngx_http_upstream.c), and
+    // an empty one is not read.
+    unsafe {
+        let states = request.upstream_states.as_ref().filter(|states| states.nelts > 0)?;
+        let states = std::slice::from_raw_parts(states.elts.cast::<ngx_http_upstream_state_t>(), states.nelts);
+        let unknown = usize::MAX;
+        let known = states.iter().map(|state| state.response_time).filter(|&time| time != unknown);
+        Some(known.map(|millis| millis as u64 * 1_000).sum())
+    }
+}
+
+/// The entries of a header list that were not deleted.
+///
+/// # Safety
+/// `list` is alive and unchanged as long as the iterator; it may never have been initialised,
+/// then it is all zero.
+unsafe fn entries(list: &ngx_list_t) -> impl Iterator<Item = &ngx_table_elt_t> {
+    let mut part = Some(&list.part);
+    std::iter::from_fn(move || {
+        let current = part?;
+        // SAFETY: upheld by the caller; parts are a list that ends with null (src/core/ngx_list.h).
+        part = unsafe { current.next.as_ref() };
+        Some(current)
+    })
+    .filter(|part| !part.elts.is_null())
+    .flat_map(|part| {
+        // SAFETY: a part holds `nelts` elements of the list's type; `elts` is not null.
+        unsafe { std::slice::from_raw_parts(part.elts.cast::<ngx_table_elt_t>(), part.nelts) }
+    })
+    .filter(|entry| entry.hash != 0)
+}
+
+/// Whether the client asks for JSON.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn accepts_json(request: &ngx_http_request_t) -> bool {
+    // SAFETY: upheld by the caller.
+    unsafe { entries(&request.headers_in.headers) }
+        .filter(|header| header.key.as_bytes().eq_ignore_ascii_case(b"accept"))
+        .any(|header| header.value.as_bytes().windows(16).any(|part| part == b"application/json"))
+}

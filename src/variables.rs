@@ -1,0 +1,121 @@
+//! `$wallarm_session_id`, `$wallarm_session_key`, `$wallarm_session_user`, `$wallarm_request_id`.
+//!
+//! Computed when somebody reads them, from the request as far as it has come; the record that the
+//! log phase makes is what counts.
+
+use capture::Snapshot;
+use nginx_sys::{
+    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_request_t, ngx_http_variable_value_t,
+    ngx_int_t, ngx_pnalloc, ngx_str_t, ngx_uint_t,
+};
+use ngx::http::HttpModuleConfExt;
+
+use crate::config::{self, Capture, MainConf};
+use crate::guard::guard;
+use crate::{ERROR, OK, context, module, record, request};
+
+/// The variables and what computes each.
+const VARIABLES: [(&str, Value); 4] = [
+    ("wallarm_session_id", Value::SessionId),
+    ("wallarm_session_key", Value::Key),
+    ("wallarm_session_user", Value::User),
+    ("wallarm_request_id", Value::RequestId),
+];
+
+#[derive(Clone, Copy)]
+enum Value {
+    SessionId,
+    Key,
+    User,
+    RequestId,
+}
+
+impl Value {
+    fn of(data: usize) -> Option<Self> {
+        VARIABLES.get(data).map(|&(_, value)| value)
+    }
+}
+
+/// Tells NGINX of the variables.
+///
+/// # Safety
+/// `cf` is the configuration being read, before its directives.
+pub(crate) unsafe fn register(cf: *mut ngx_conf_t) -> ngx_int_t {
+    for (data, (name, _)) in VARIABLES.iter().enumerate() {
+        let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
+        // SAFETY: upheld by the caller; the name is static, as NGINX keeps it.
+        unsafe {
+            let flags = NGX_HTTP_VAR_NOCACHEABLE as ngx_uint_t;
+            let Some(variable) = ngx_http_add_variable(cf, &raw mut name, flags).as_mut() else { return ERROR };
+            variable.get_handler = Some(get);
+            variable.data = data;
+        }
+    }
+    OK
+}
+
+/// Their indexes.
+///
+/// # Safety
+/// `cf` is the configuration being read.
+pub(crate) unsafe fn indexes(cf: *mut ngx_conf_t) -> Result<Vec<ngx_uint_t>, String> {
+    // SAFETY: upheld by the caller.
+    VARIABLES.iter().map(|(name, _)| unsafe { config::variable_index(cf, name) }).collect()
+}
+
+unsafe extern "C" fn get(r: *mut ngx_http_request_t, v: *mut ngx_http_variable_value_t, data: usize) -> ngx_int_t {
+    // SAFETY: NGINX calls with a live request and the place for the value.
+    guard(ERROR, || unsafe {
+        let text = Value::of(data).and_then(|value| compute(r, value));
+        (*v).set_valid(1);
+        (*v).set_no_cacheable(0);
+        (*v).set_not_found(text.is_none().into());
+        match text {
+            Some(text) => give(r, v, text.as_bytes()),
+            None => OK,
+        }
+    })
+}
+
+/// Copies a value into the request's pool, where NGINX expects it.
+///
+/// # Safety
+/// `r` is a live request, `v` the place for a value.
+unsafe fn give(r: *mut ngx_http_request_t, v: *mut ngx_http_variable_value_t, text: &[u8]) -> ngx_int_t {
+    // SAFETY: upheld by the caller; the memory has room for the text.
+    unsafe {
+        let place = ngx_pnalloc((*r).pool, text.len()).cast::<u8>();
+        if place.is_null() {
+            return ERROR;
+        }
+        std::ptr::copy_nonoverlapping(text.as_ptr(), place, text.len());
+        (*v).data = place;
+        (*v).set_len(u32::try_from(text.len()).unwrap_or(0));
+    }
+    OK
+}
+
+/// # Safety
+/// `r` is a live request.
+unsafe fn compute(r: *mut ngx_http_request_t, value: Value) -> Option<String> {
+    // SAFETY: upheld by the caller.
+    unsafe {
+        if matches!(value, Value::RequestId) {
+            return context::of(r).map(|context| identity::hex(&context.id));
+        }
+        let capture: &Capture = record::wanted(r)?;
+        let main = (*r).http_main_conf_unchecked::<MainConf>(module())?.as_ref();
+        let secret = &main.facts.as_ref()?.secret;
+        let mut snapshot = Snapshot::default();
+        record::before_answer(r, capture, &mut snapshot)?;
+        if (*(*r).main).headers_out.status != 0 {
+            request::copy_answer((*r).main, capture, &mut snapshot);
+        }
+        match value {
+            Value::SessionId => Some(identity::hex(&capture.plan.identify(&snapshot, secret).sid)),
+            Value::Key => Some(capture.plan.identify(&snapshot, secret).key.source.into_owned()),
+            Value::User => capture.plan.user(&snapshot, secret).map(|user| user.value.into_owned()),
+            Value::RequestId => None,
+        }
+    }
+}

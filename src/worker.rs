@@ -1,0 +1,276 @@
+//! The life of a worker: its flusher thread, the queue to it, and the timer that speaks for it.
+//!
+//! The queue is lock-free in both directions: full snapshots go to the flusher, empty ones come
+//! back, so that the event loop allocates nothing once it is warm and the flusher frees nothing
+//! that the event loop's allocator arena owns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use capture::Snapshot;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use nginx_sys::{
+    NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_add_timer, ngx_cycle, ngx_cycle_t, ngx_event_t, ngx_process, ngx_uint_t,
+};
+use ngx::http::HttpModuleConfExt;
+
+use crate::config::MainConf;
+use crate::counters::Dropped;
+use crate::entropy::random_bytes;
+use crate::flusher::{Exit, Flusher, Said};
+use crate::guard::{self, guard};
+use crate::{counters, log, module};
+
+/// How often the timer looks for what the flusher has to say.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a worker that exits waits for acknowledgements. On TERM the master kills after about
+/// 1.5 s (src/os/unix/ngx_process_cycle.c).
+const LAST_WORDS: Duration = Duration::from_millis(1000);
+/// Empty snapshots that are kept for the next burst; more are given back, some each tick.
+const KEEP_EMPTY: usize = 64;
+const FREE_PER_TICK: usize = 512;
+
+/// What the event loop and the flusher both look at. Atomics only.
+#[derive(Default)]
+pub(crate) struct Link {
+    /// Bytes in snapshots that wait in the queue.
+    pub(crate) queued_bytes: AtomicU64,
+    /// Bytes that the shipper holds: the open batch and chunks without acknowledgement.
+    pub(crate) shipping_bytes: AtomicU64,
+    /// The number that the next snapshot will get.
+    pub(crate) next_seq: AtomicU64,
+}
+
+struct Worker {
+    instance: [u8; 8],
+    next_seq: u64,
+    memory_limit: u64,
+    random: fastrand::Rng,
+    queue: Sender<Box<Snapshot>>,
+    empty: Receiver<Box<Snapshot>>,
+    /// An empty snapshot that did not leave because the queue was full.
+    spare: Option<Box<Snapshot>>,
+    link: Arc<Link>,
+    /// `None` when the thread could not be started.
+    flusher: Option<Exit>,
+    said: Receiver<Said>,
+}
+
+/// Of this process. Touched by the event loop's thread alone.
+static WORKER: AtomicPtr<Worker> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The worker, for the time of a call from NGINX.
+///
+/// # Safety
+/// On the event loop's thread; the reference does not outlive the call, and no call nests.
+unsafe fn current<'a>() -> Option<&'a mut Worker> {
+    // SAFETY: only `start` and `stop` change the pointer, on the same thread.
+    unsafe { WORKER.load(Ordering::Relaxed).as_mut() }
+}
+
+/// Starts what a worker needs; does nothing in the master's helpers, or where sessions are off.
+///
+/// # Safety
+/// Called by NGINX as a process begins, with the running cycle.
+pub(crate) unsafe fn start(cycle: *mut ngx_cycle_t) {
+    // SAFETY: upheld by the caller; the main configuration lives as long as the cycle.
+    unsafe {
+        // The cache manager and loader come here too.
+        let serves = [NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER].contains(&(ngx_process as u32));
+        let Some(conf) = (*cycle).http_main_conf_unchecked::<MainConf>(module()) else { return };
+        let conf = conf.as_ref();
+        if !serves || !conf.used || !WORKER.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        let worker = Box::new(Worker::new(conf));
+        WORKER.store(Box::into_raw(worker), Ordering::Relaxed);
+        start_timer();
+    }
+}
+
+impl Worker {
+    fn new(conf: &MainConf) -> Self {
+        let limits = conf.queue.unwrap_or_default();
+        let instance = random_bytes();
+        let (queue, waiting) = bounded(limits.snapshots);
+        // As many as can be on their way, so that the flusher can always give one back.
+        let (give_back, empty) = bounded(limits.snapshots + 1);
+        let (say, said) = bounded(16);
+        let link = Arc::new(Link::default());
+        let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting, give_back, say);
+        let flusher = match flusher.and_then(|flusher| without_signals(|| flusher.spawn())) {
+            Ok(exit) => Some(exit),
+            Err(error) => {
+                let text = format!("wallarm sessions: no flusher thread ({error}); requests are served, not recorded");
+                log::cycle(log::Level::Error, &text);
+                None
+            }
+        };
+        Self {
+            instance,
+            next_seq: 0,
+            memory_limit: limits.memory as u64,
+            random: fastrand::Rng::with_seed(u64::from_be_bytes(random_bytes())),
+            queue,
+            empty,
+            spare: None,
+            link,
+            flusher,
+            said,
+        }
+    }
+
+    /// A snapshot to fill, with its number; `None`, counted, when it could not leave anyway.
+    fn begin(&mut self) -> Option<(Box<Snapshot>, wire::Seq)> {
+        let counters = counters::current();
+        counters.seen.add(1);
+        let seq = wire::Seq { instance: self.instance, number: self.next_seq };
+        self.next_seq += 1;
+        self.link.next_seq.store(self.next_seq, Ordering::Relaxed);
+        if self.flusher.is_none() {
+            counters::dropped(Dropped::NoFlusher, 1);
+            return None;
+        }
+        let held = self.link.queued_bytes.load(Ordering::Relaxed) + self.link.shipping_bytes.load(Ordering::Relaxed);
+        if held >= self.memory_limit {
+            counters::dropped(Dropped::MemoryFull, 1);
+            return None;
+        }
+        let snapshot = self.spare.take().or_else(|| self.empty.try_recv().ok());
+        Some((snapshot.unwrap_or_default(), seq))
+    }
+
+    /// Hands a filled snapshot to the flusher.
+    fn send(&mut self, snapshot: Box<Snapshot>) {
+        let counters = counters::current();
+        counters.oversized.add(snapshot.oversized.into());
+        let bytes = snapshot.memory() as u64;
+        // Before the flusher can subtract it.
+        self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Err(TrySendError::Full(snapshot) | TrySendError::Disconnected(snapshot)) = self.queue.try_send(snapshot)
+        {
+            self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.spare = Some(snapshot);
+            counters::dropped(Dropped::QueueFull, 1);
+        }
+    }
+
+    /// Says in the error log what the flusher wants said, and gives memory of a burst back.
+    fn tick(&mut self) {
+        while let Ok(said) = self.said.try_recv() {
+            said.log();
+        }
+        guard::say();
+        for _ in 0..FREE_PER_TICK {
+            if self.empty.len() <= KEEP_EMPTY {
+                break;
+            }
+            if let Err(TryRecvError::Empty | TryRecvError::Disconnected) = self.empty.try_recv() {
+                break;
+            }
+        }
+    }
+}
+
+/// Hands a request over to the flusher: `fill` copies it.
+///
+/// # Safety
+/// On the event loop's thread.
+pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
+    // The worker is not held while `fill` runs: it may come back for a request id, and evaluates
+    // variables of other modules.
+    // SAFETY: upheld by the caller.
+    let Some((mut snapshot, seq)) = (unsafe { current() }).and_then(Worker::begin) else { return };
+    let filled = fill(&mut snapshot);
+    // SAFETY: upheld by the caller.
+    let Some(worker) = (unsafe { current() }) else { return };
+    match filled {
+        Some(()) => {
+            snapshot.facts.seq = Some(seq);
+            worker.send(snapshot);
+        }
+        None => {
+            worker.spare = Some(snapshot);
+            counters::dropped(Dropped::Failed, 1);
+        }
+    }
+}
+
+/// A new request id: a UUIDv7 (RFC 9562, section 5.7) of the given time.
+///
+/// # Safety
+/// On the event loop's thread.
+pub(crate) unsafe fn request_id(start_micros: u64) -> wire::RequestId {
+    // SAFETY: upheld by the caller.
+    let random = match unsafe { current() } {
+        Some(worker) => worker.random.u128(..),
+        None => fastrand::u128(..),
+    };
+    let millis = u128::from(start_micros / 1_000) << 80;
+    let version = 0x7 << 76 | 0b10 << 62;
+    let free = !(0xffff_ffff_ffff_u128 << 80 | 0xf << 76 | 0b11 << 62);
+    (millis | version | random & free).to_be_bytes()
+}
+
+/// Runs `spawn` with every signal blocked but those of crashes: threads inherit the mask, and
+/// NGINX's signals belong to its own thread (src/core/ngx_thread_pool.c does the same).
+fn without_signals<T>(spawn: impl FnOnce() -> T) -> T {
+    // SAFETY: the sets are initialised before they are read; both calls take valid pointers.
+    unsafe {
+        let mut blocked = std::mem::zeroed();
+        let mut before = std::mem::zeroed();
+        libc::sigfillset(&raw mut blocked);
+        for signal in [libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGBUS] {
+            libc::sigdelset(&raw mut blocked, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, &raw mut before);
+        let out = spawn();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        out
+    }
+}
+
+/// # Safety
+/// On the event loop's thread, once in a process.
+unsafe fn start_timer() {
+    // SAFETY: events live as long as the process; a cancelable timer does not hold a graceful
+    // shutdown up (src/event/ngx_event_timer.c), and NGINX reads `data` when it logs in debug mode.
+    unsafe {
+        let event: &'static mut ngx_event_t = Box::leak(Box::new(std::mem::zeroed()));
+        event.handler = Some(on_timer);
+        event.data = std::ptr::from_mut(event).cast();
+        event.log = (*ngx_cycle).log;
+        event.set_cancelable(1);
+        ngx_add_timer(event, TICK.as_millis() as ngx_uint_t);
+    }
+}
+
+unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
+    // SAFETY: NGINX calls on the event loop's thread with the event that `start_timer` made.
+    guard((), || unsafe {
+        if let Some(worker) = current() {
+            worker.tick();
+            ngx_add_timer(event, TICK.as_millis() as ngx_uint_t);
+        }
+    });
+}
+
+/// Lets the flusher send what is left, for a bounded time.
+///
+/// # Safety
+/// On the event loop's thread, as the process exits.
+pub(crate) unsafe fn stop() {
+    // SAFETY: the pointer came from `Box::into_raw`; after the swap nobody else finds it.
+    unsafe {
+        let worker = WORKER.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        if worker.is_null() {
+            return;
+        }
+        let mut worker = Box::from_raw(worker);
+        if let Some(exit) = worker.flusher.take() {
+            exit.join(Instant::now() + LAST_WORDS);
+        }
+        worker.tick();
+    }
+}
