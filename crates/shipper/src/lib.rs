@@ -1,2 +1,39 @@
-//! TODO
+//! The flusher: takes events from a closure, gathers them into batches, ships each batch as one
+//! Fluent Forward chunk, and keeps it until the collector has acknowledged it.
+//!
+//! [`Shipper::step`] is all there is to call: it never blocks, and says when to call again.
+//! Network and clock come from outside ([`Net`], [`Clock`], and `now` as a parameter), so that a
+//! simulation can stand in for them. Nothing here knows of nginx.
+//!
+//! Invariants:
+//! - An event that was pulled is delivered, or still held and counted as such. A chunk is forgotten
+//!   only when its ack came; until then it is sent again, after each reconnect, under the same id
+//!   and with the same bytes.
+//! - A chunk id is never used twice, by any worker at any time.
+//! - Chunks leave in the order in which they were closed.
+//! - What is held is bounded: nothing is pulled while [`Options::max_held`] is reached, so that the
+//!   caller's queue fills up, and drops there, where drops are counted.
+//! - An entry is encoded into the bytes that go to the socket: no second copy.
+//!
+//! Left to others: what events say, the queue in front, and (a later step) the spool behind.
 #![forbid(unsafe_code)]
+
+mod batch;
+mod clock;
+mod counters;
+mod link;
+mod net;
+mod options;
+mod outbox;
+mod ship;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod system;
+
+pub use batch::{Batch, Pushed};
+pub use clock::{Clock, SystemClock};
+pub use counters::Counters;
+pub use net::{Address, Conn, Net};
+pub use options::Options;
+pub use ship::{Left, Shipper, Status, Step};
+pub use system::{SystemConn, SystemNet};

@@ -1,0 +1,306 @@
+//! The state machine: pull, close, send, take acks, and again.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use wire::{EventTime, read_ack, write_packed};
+
+use crate::batch::Batch;
+use crate::link::Link;
+use crate::outbox::{Chunk, Outbox};
+use crate::{Address, Clock, Conn, Counters, Net, Options};
+
+/// How often to look at the connection while something is under way.
+const POLL: Duration = Duration::from_millis(5);
+/// How often to look at the connection when nothing is, to see that it was closed.
+const IDLE_POLL: Duration = Duration::from_secs(1);
+/// Batches that one step closes at most, so that it ends.
+const BATCHES_A_STEP: usize = 4;
+/// Acks are small; what comes is read in pieces of this size.
+const READ_SIZE: usize = 4096;
+
+/// How the way to the collector changed. To be logged, once for each change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The collector there takes chunks.
+    Connected {
+        /// Where it is.
+        address: Address,
+    },
+    /// No address works. It goes on being tried.
+    Unreachable {
+        /// The last one tried.
+        address: String,
+        /// Why it does not work.
+        reason: String,
+    },
+}
+
+/// What a step leaves to the caller.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// When to call again at the latest; earlier when there are events.
+    pub wake: Instant,
+    /// What to log.
+    pub change: Option<Status>,
+}
+
+/// What a shipper that had to end could not deliver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Chunks without ack.
+    pub chunks: usize,
+    /// Events in them and in the open batch.
+    pub events: usize,
+}
+
+/// Ships events to a collector. One thread owns it.
+pub struct Shipper<N: Net> {
+    options: Options,
+    link: Link<N>,
+    batch: Batch,
+    outbox: Outbox,
+    /// Bytes of an ack that is not complete.
+    inbox: Vec<u8>,
+    /// When the connection last took a byte, or had none to take.
+    moved: Instant,
+    /// Number of the next chunk.
+    chunk: u64,
+    rng: Rng,
+    draining: bool,
+    counters: Arc<Counters>,
+}
+
+impl<N: Net> Shipper<N> {
+    /// A shipper that begins to connect at its first step.
+    pub fn new(net: N, options: Options, now: Instant) -> Self {
+        Self::with_seed(net, options, now, fastrand::u64(..))
+    }
+
+    /// The same, whose chunk ids and pauses follow from `seed`, for simulations.
+    pub fn with_seed(net: N, options: Options, now: Instant, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let counters = Arc::new(Counters::default());
+        Self {
+            link: Link::new(net, &options, rng.fork(), Arc::clone(&counters), now),
+            options,
+            batch: Batch::new(now),
+            outbox: Outbox::default(),
+            inbox: Vec::new(),
+            moved: now,
+            chunk: 0,
+            rng,
+            draining: false,
+            counters,
+        }
+    }
+
+    /// Counters and gauges, for any thread.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Bytes in the open batch and in chunks without ack.
+    pub fn held_bytes(&self) -> usize {
+        self.batch.bytes() + self.outbox.bytes()
+    }
+
+    /// Does all that can be done now.
+    ///
+    /// `pull` adds the next event to the batch; it gives false when there is none now. It may use up
+    /// an event without adding one.
+    pub fn step(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Step {
+        let mut more = false;
+        for _ in 0..BATCHES_A_STEP {
+            more = self.collect(now, pull);
+            self.exchange(now);
+            if !more {
+                break;
+            }
+        }
+        self.show_gauges();
+        let change = self.link.take_change(self.outbox.has_no_events(), now);
+        Step { wake: if more { now } else { self.next_wake(now) }, change }
+    }
+
+    /// Hands over a report of this node: one encoded map, shipped under another tag before the events
+    /// that wait. Only the newest one without ack is kept.
+    pub fn report(&mut self, tag: &str, time: EventTime, record: &[u8]) {
+        let id = self.next_chunk_id();
+        let mut entry = Vec::new();
+        wire::write_entry(&mut entry, time, record);
+        let mut frame = Vec::with_capacity(entry.len() + 128);
+        write_packed(&mut frame, tag, &entry, &id, 1);
+        if frame.len() <= wire::MAX_FRAME {
+            self.outbox.push_report(Chunk::new(id, frame, 0, true));
+        }
+    }
+
+    /// Ends in order: pulls what there is, closes the batch at once, and goes on until everything is
+    /// acknowledged or `deadline` is there. Returns what could not be delivered.
+    pub fn finish(&mut self, clock: &impl Clock, deadline: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
+        self.draining = true;
+        loop {
+            let now = clock.now();
+            let step = self.step(now, pull);
+            let left = self.left();
+            if now >= deadline || left == Left::default() && step.wake > now {
+                return left;
+            }
+            clock.sleep(step.wake.min(deadline).saturating_duration_since(now));
+        }
+    }
+
+    /// What would be lost now.
+    pub fn left(&self) -> Left {
+        Left { chunks: self.outbox.chunks(), events: self.outbox.events() + self.batch.events() }
+    }
+
+    /// Fills the batch, and closes it when it is due. Whether there may be more to pull at once.
+    fn collect(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> bool {
+        let mut dry = false;
+        self.batch.begin(&self.options.tag, now, self.options.batch_interval);
+        let room = self.options.max_held.saturating_sub(self.outbox.bytes());
+        while !dry && !self.is_full() && self.batch.bytes() < room {
+            dry = !pull(&mut self.batch);
+        }
+        Counters::add(&self.counters.oversized_events, self.batch.take_oversized());
+        let full = self.is_full();
+        let due = self.batch.due().is_some_and(|due| now >= due || self.draining);
+        if full || due {
+            self.close_batch();
+        }
+        full && !dry && self.held_bytes() < self.options.max_held
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.events() >= self.options.batch_size || self.batch.bytes() >= self.options.batch_bytes
+    }
+
+    fn close_batch(&mut self) {
+        let id = self.next_chunk_id();
+        if let Some((mut frame, events)) = self.batch.close(&id) {
+            if self.outbox.chunks() > 1 {
+                // It will wait: what was reserved for growing is not needed meanwhile.
+                frame.shrink_to_fit();
+            }
+            self.outbox.push(Chunk::new(id, frame, events, false));
+        }
+    }
+
+    /// Instance, number, and chance on top: unique even if an instance came twice.
+    fn next_chunk_id(&mut self) -> String {
+        let instance = u64::from_be_bytes(self.options.instance);
+        let number = self.chunk;
+        self.chunk += 1;
+        format!("{instance:016x}-{number:x}-{:08x}", self.rng.u32(..))
+    }
+
+    /// Takes acks, then sends. A connection that fails is left to the link.
+    fn exchange(&mut self, now: Instant) {
+        if let Err(reason) = self.take_acks(now).and_then(|()| self.send(now)) {
+            self.link.lost(&reason, now);
+            self.outbox.restart();
+            self.inbox.clear();
+            self.moved = now;
+        }
+    }
+
+    fn take_acks(&mut self, now: Instant) -> Result<(), String> {
+        let mut piece = [0; READ_SIZE];
+        loop {
+            let Some(conn) = self.link.conn(now) else { return Ok(()) };
+            match conn.read(&mut piece) {
+                Ok(0) => return Err("the collector closed the connection".to_owned()),
+                Ok(read) => self.inbox.extend_from_slice(piece.get(..read).unwrap_or_default()),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => break,
+                    ErrorKind::Interrupted => continue,
+                    _ => return Err(error.to_string()),
+                },
+            }
+            self.read_inbox()?;
+        }
+        let expired = |since: Instant| now >= since + self.options.ack_timeout;
+        if self.outbox.waiting_since().is_some_and(expired) {
+            Counters::add(&self.counters.ack_timeouts, 1);
+            return Err(format!("no ack within {:?}", self.options.ack_timeout));
+        }
+        Ok(())
+    }
+
+    fn read_inbox(&mut self) -> Result<(), String> {
+        let mut at = 0;
+        while let Some(rest) = self.inbox.get(at..).filter(|rest| !rest.is_empty()) {
+            let Some((id, size)) = read_ack(rest).map_err(|e| format!("cannot read the collector's answer: {e}"))?
+            else {
+                break;
+            };
+            at += size;
+            match self.outbox.take_acked(id) {
+                None => Counters::add(&self.counters.unknown_acks, 1),
+                Some(chunk) => {
+                    self.link.prove();
+                    if chunk.report {
+                        Counters::add(&self.counters.acked_reports, 1);
+                    } else {
+                        Counters::add(&self.counters.acked_chunks, 1);
+                        Counters::add(&self.counters.acked_events, chunk.events);
+                        self.batch.recycle(chunk.frame);
+                    }
+                }
+            }
+        }
+        self.inbox.drain(..at);
+        Ok(())
+    }
+
+    fn send(&mut self, now: Instant) -> Result<(), String> {
+        while let Some(bytes) = self.outbox.unwritten() {
+            let Some(conn) = self.link.conn(now) else {
+                self.moved = now;
+                return Ok(());
+            };
+            match conn.write(bytes) {
+                Ok(0) => return Err("the connection takes no bytes".to_owned()),
+                Ok(written) => {
+                    self.moved = now;
+                    if let Some(sent) = self.outbox.advance(written, now) {
+                        Counters::add(&self.counters.resent_chunks, usize::from(sent.again && !sent.report));
+                        Counters::add(&self.counters.sent_chunks, usize::from(!sent.report));
+                        Counters::add(&self.counters.sent_events, sent.events);
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock if now >= self.moved + self.options.ack_timeout => {
+                        Counters::add(&self.counters.ack_timeouts, 1);
+                        return Err(format!("no byte taken within {:?}", self.options.ack_timeout));
+                    }
+                    ErrorKind::WouldBlock => return Ok(()),
+                    ErrorKind::Interrupted => {}
+                    _ => return Err(error.to_string()),
+                },
+            }
+        }
+        self.moved = now;
+        Ok(())
+    }
+
+    fn next_wake(&self, now: Instant) -> Instant {
+        let link = self
+            .link
+            .next_event(POLL, now)
+            .unwrap_or_else(|| now + if self.outbox.is_empty() { IDLE_POLL } else { POLL });
+        self.batch.due().map_or(link, |due| link.min(due))
+    }
+
+    fn show_gauges(&self) {
+        let counters = &self.counters;
+        Counters::gauge(&counters.unacked_chunks, self.outbox.chunks());
+        Counters::gauge(&counters.unacked_events, self.outbox.events());
+        Counters::gauge(&counters.open_events, self.batch.events());
+        Counters::gauge(&counters.held_bytes, self.held_bytes());
+    }
+}
