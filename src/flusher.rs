@@ -66,7 +66,7 @@ impl Flusher {
             max_held: queue.memory,
             ..Options::new(conf.collectors(), instance)
         };
-        let random = fastrand::Rng::with_seed(u64::from_be_bytes(crate::entropy::random_bytes()));
+        let random = u64::from_be_bytes(crate::entropy::random_bytes());
         let shipper = Shipper::new(SystemNet, options, random, Instant::now());
         let about =
             About { instance, facts: Arc::clone(&facts), queue, plans: conf.plans.clone(), due: Instant::now() };

@@ -74,13 +74,9 @@ pub struct Shipper<N: Net> {
 }
 
 impl<N: Net> Shipper<N> {
-    /// A shipper that begins to connect at its first step.
-    pub fn new(net: N, options: Options, now: Instant) -> Self {
-        Self::with_seed(net, options, now, fastrand::u64(..))
-    }
-
-    /// The same, whose chunk ids and pauses follow from `seed`, for simulations.
-    pub fn with_seed(net: N, options: Options, now: Instant, seed: u64) -> Self {
+    /// A shipper that begins to connect at its first step. Chunk ids and pauses follow from `seed`:
+    /// a random one in each process, a known one in a simulation.
+    pub fn new(net: N, options: Options, seed: u64, now: Instant) -> Self {
         let mut rng = Rng::with_seed(seed);
         let counters = Arc::new(Counters::default());
         Self {

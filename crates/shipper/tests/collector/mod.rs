@@ -166,7 +166,7 @@ impl Node {
     pub fn on(net: SimNet, seed: u64, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::new(vec![address(1)], seed.to_be_bytes());
         change(&mut options);
-        let shipper = Shipper::with_seed(net.clone(), options, net.now(), seed);
+        let shipper = Shipper::new(net.clone(), options, seed, net.now());
         Self { net, shipper, queue: VecDeque::new(), pulled: 0, ballast: 20, next: 0 }
     }
 
