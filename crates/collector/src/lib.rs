@@ -2,19 +2,25 @@
 //!
 //! An event's way: [`ingest`] reads it from a connection, appends it to the log, acknowledges it
 //! after the log's fsync; [`apply`] reads the log, leaves out duplicates and what is too old, and
-//! hands batches to the [`store`]; [`api`] answers from the store; `cli` asks the API.
+//! hands batches to the [`store`]; [`api`] answers from the store; [`cli`] asks the API.
 //! [`serve`] puts the parts together.
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod apply;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod data_dir;
+pub mod ingest;
 pub mod metrics;
 pub mod model;
 pub mod nodes;
 pub mod readiness;
+pub mod serve;
 pub mod settings;
 pub mod shared;
+pub mod sockets;
 pub mod store;
 
 /// Days that are kept: today and the six before.

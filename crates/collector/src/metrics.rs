@@ -110,7 +110,7 @@ impl ByReason<ASIDE_REASONS> {
 pub struct Metrics {
     /// Chunks received from nodes, duplicates included.
     pub chunks: Number,
-    /// Entries in them.
+    /// Events in the log records that were applied.
     pub events: Number,
     /// Chunks acknowledged.
     pub acked: Number,
@@ -159,7 +159,7 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut text = Text::default();
         text.counter("ingest_chunks_total", "Chunks received from nodes, duplicates included.", &self.chunks);
-        text.counter("ingest_events_total", "Entries in the chunks received.", &self.events);
+
         text.counter("ingest_acked_chunks_total", "Chunks acknowledged after fsync.", &self.acked);
         text.counter("ingest_unknown_tag_chunks_total", "Chunks under tags nothing here reads.", &self.unknown_tags);
         text.gauge("ingest_connections", "Connections from nodes.", &self.connections);
@@ -173,6 +173,7 @@ impl Metrics {
         text.counter("log_records_total", "Records written to the log.", &self.log_records);
         text.gauge("log_cut_bytes", "Bytes of an incomplete last record cut at the start.", &self.log_cut_bytes);
         text.counter("apply_records_total", "Log records applied since the start.", &self.applied_records);
+        text.counter("apply_events_total", "Events in the log records applied.", &self.events);
         text.counter("apply_stored_requests_total", "Requests put into the store.", &self.stored);
         text.counter("apply_duplicates_total", "Requests that were there already.", &self.duplicates);
         text.counter("apply_untold_requests_total", "Requests stored without seq and id.", &self.untold);

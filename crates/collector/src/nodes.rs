@@ -22,7 +22,7 @@ pub struct Nodes {
 /// A worker's newest report.
 #[derive(Clone, Debug)]
 pub struct NodeState {
-    /// When the worker made the report, by the node's clock.
+    /// When the report was received.
     pub reported: Micros,
     /// What it said.
     pub report: NodeReport,

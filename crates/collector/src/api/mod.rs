@@ -9,7 +9,7 @@
 //!   page in a browser on this machine cannot read it through a name of its own (DNS rebinding).
 //!
 //! Where the answers come from is the store's affair; who may ask is that of a later access
-//! control: until then only loopback addresses and unix sockets are bound ([`listen`]).
+//! control: until then only loopback addresses and unix sockets are bound ([`crate::sockets`]).
 
 mod ask;
 mod guard;
@@ -33,7 +33,6 @@ use crate::KEPT_DAYS;
 use crate::model::{Day, Micros};
 use crate::shared::Shared;
 
-pub use listen::{BindError, Bound, bind};
 pub use problem::Problem;
 
 /// How much the API does at a time, and for how long.
@@ -67,7 +66,8 @@ impl Api {
     }
 }
 
-/// The API as a service that takes requests from anywhere; [`Bound::serve`] puts it on sockets.
+/// The API as a service that takes requests from anywhere;
+/// [`Bound::serve`](crate::sockets::Bound::serve) puts it on sockets.
 pub fn router(shared: Shared, limits: Limits) -> Router {
     let api = Api { shared, slots: Arc::new(Semaphore::new(limits.queries.max(1))), limits };
     let probes = Router::new()

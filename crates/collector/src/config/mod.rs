@@ -16,7 +16,7 @@ mod layers;
 mod places;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use layers::{Flags, KEYS, Origin};
 pub use places::{Surroundings, default_sockets};
@@ -151,6 +151,26 @@ impl Config {
             return Ok(vec![dir.join("api.sock")]);
         }
         Ok(default_sockets(around))
+    }
+
+    /// The unix socket at which nodes of this machine are expected, for a server whose own socket
+    /// is `api`; `None` when the configuration names TCP addresses only.
+    pub fn collector_socket(
+        flags: &Flags,
+        around: &Surroundings,
+        api: Option<&Path>,
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let layers = Layers::read(flags, around)?;
+        if let Some(setting) = layers.get("ingest") {
+            return Ok(addresses(&setting)?.into_iter().find_map(|address| match address {
+                Address::Unix(path) => Some(path),
+                Address::Tcp(_) => None,
+            }));
+        }
+        if let Some(dir) = path(&layers, "runtime_dir")? {
+            return Ok(Some(dir.join("collector.sock")));
+        }
+        Ok(api.and_then(Path::parent).map(|dir| dir.join("collector.sock")))
     }
 }
 

@@ -141,7 +141,7 @@ fn a_refusal_names_key_value_file_line_and_what_would_be_right() {
         ("[store]\nmemory = 1", &["`store`", "line 2"]),
         (
             "listen = [\"0.0.0.0:80\"]",
-            &["listen", "\"0.0.0.0:80\"", "line 2", "no access control yet", "127.0.0.1:PORT"],
+            &["listen", "\"0.0.0.0:80\"", "line 2", "no loopback address", "no access control yet", "127.0.0.1:PORT"],
         ),
         ("ingest = [\"192.0.2.1:24224\"]", &["ingest", "other machines"]),
         ("listen = [\"example.org:80\"]", &["listen", "would be right"]),

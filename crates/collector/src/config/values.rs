@@ -17,7 +17,7 @@ pub enum BadAddress {
     Form,
     /// Others could reach it.
     #[error(
-        "it can be reached from other machines, and there is no access control yet; \
+        "it is no loopback address: other machines could reach it, and there is no access control yet; \
          127.0.0.1:PORT, [::1]:PORT or unix:/PATH would be right"
     )]
     NotLoopback,

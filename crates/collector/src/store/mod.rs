@@ -16,11 +16,12 @@ pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
+pub(crate) use parts::endpoint;
 pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
 
 use crate::model::{Day, Id, Micros, Request, SessionPart};
 
-/// Position in the collector's log: everything before it, counted in log records.
+/// Position in the collector's log: the bytes before it, since the log began.
 pub type Position = u64;
 
 /// Why a store could not do what it was asked.

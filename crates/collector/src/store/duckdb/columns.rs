@@ -85,7 +85,7 @@ fn requests(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
 }
 
 /// One item of each row's list, with its row and its index in the list.
-fn each<'a, T>(rows: &'a [Row], list: fn(&Row) -> &Vec<T>) -> Vec<(&'a Row, u32, &'a T)> {
+fn each<T>(rows: &[Row], list: fn(&Row) -> &Vec<T>) -> Vec<(&Row, u32, &T)> {
     rows.iter().flat_map(|row| (0..).zip(list(row)).map(move |(idx, item)| (row, idx, item))).collect()
 }
 

@@ -5,12 +5,12 @@
 //! there already tells itself by its `seq` or id.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_dir::{load_json, save_json};
 use crate::model::Day;
 use crate::store::Position;
 
@@ -37,21 +37,12 @@ pub(super) struct DayPosition {
 impl Positions {
     /// Reads what the last checkpoint wrote; nothing when there was none.
     pub(super) fn load(dir: &Path) -> io::Result<Self> {
-        match fs::read(dir.join(FILE)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(e) => Err(e),
-        }
+        load_json(&Self::path(dir))
     }
 
-    /// Replaces what the last checkpoint wrote, whole or not at all, also when the power fails.
+    /// Replaces what the last checkpoint wrote.
     pub(super) fn save(&self, dir: &Path) -> io::Result<()> {
-        let new = dir.join("positions.json.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&new, dir.join(FILE))?;
-        File::open(dir)?.sync_all()
+        save_json(&Self::path(dir), self)
     }
 
     /// The file, to be named in messages.

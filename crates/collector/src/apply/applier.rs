@@ -1,0 +1,272 @@
+//! The state machine: log records in, batches for the store out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use spool::Record;
+use wire::{Entries, Entry, Event, NodeReport, RecordError, Seq, TAG_NODE, TAG_SESSIONS};
+
+use super::row::row;
+use super::{Aside, SetAside};
+use crate::KEPT_DAYS;
+use crate::ingest::{LogEntry, NotAnEntry};
+use crate::metrics::{AsideReason, Metrics};
+use crate::model::{Day, Id, Micros};
+use crate::nodes::Nodes;
+use crate::store::{Arrival, Batch, Position, Resume, SeqRange, SeqSet, Store, StoreError};
+
+/// How far ahead a request may claim to have started.
+const AHEAD: i64 = 600_000_000;
+
+/// Why applying cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The store did not take a batch; it may be given again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log holds what this version cannot read.
+    #[error(transparent)]
+    Log(#[from] NotAnEntry),
+}
+
+/// What has been read of the log, on its way to the store.
+pub struct Applier<A> {
+    store: Arc<dyn Store>,
+    nodes: Arc<Nodes>,
+    metrics: Arc<Metrics>,
+    aside: A,
+    /// The day by which age is told.
+    today: Day,
+    seqs: SeqSet,
+    /// How far each day got before the start: duplicates before it are the log read again.
+    before: HashMap<Day, Position>,
+    pending: Batch,
+    rows: usize,
+    counts: Counts,
+}
+
+/// What is counted when a batch is in the store.
+#[derive(Debug, Default)]
+struct Counts {
+    duplicates: u64,
+    untold: u64,
+    discarded_old: u64,
+    clock_ahead: u64,
+}
+
+impl<A: Aside> Applier<A> {
+    /// Goes on where the store is.
+    pub fn new(
+        store: Arc<dyn Store>,
+        resume: Resume,
+        nodes: Arc<Nodes>,
+        metrics: Arc<Metrics>,
+        aside: A,
+        today: Day,
+    ) -> Self {
+        let pending = Batch { from: resume.complete, to: resume.complete, ..Batch::default() };
+        let before = resume.days.into_iter().collect();
+        let counts = Counts::default();
+        Self { store, nodes, metrics, aside, today, seqs: resume.seqs, before, pending, rows: 0, counts }
+    }
+
+    /// Where to read on in the log.
+    pub fn position(&self) -> Position {
+        self.pending.to
+    }
+
+    /// Rows that wait for [`flush`](Self::flush).
+    pub fn pending_rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether anything read has not been flushed.
+    pub fn is_pending(&self) -> bool {
+        self.pending.from < self.pending.to
+    }
+
+    /// Takes the record at [`position`](Self::position).
+    pub fn take(&mut self, record: &Record) -> Result<(), ApplyError> {
+        let entry = LogEntry::decode(&record.payload, record.position)?;
+        for (ordinal, item) in (0..).zip(Entries::new(entry.stream)) {
+            let arrival = Arrival { pos: record.position, ordinal };
+            match item {
+                Ok(item) if entry.tag == TAG_SESSIONS => self.take_event(arrival, entry.received, item),
+                Ok(item) if entry.tag == TAG_NODE => self.take_report(arrival, entry.received, item),
+                Ok(_) => {}
+                Err(bad) => {
+                    self.set_aside(arrival, entry.received, AsideReason::Malformed, bad.reason, bad.bytes);
+                }
+            }
+        }
+        self.metrics.applied_records.add(1);
+        self.pending.to = record.end();
+        Ok(())
+    }
+
+    fn take_event(&mut self, arrival: Arrival, received: Micros, item: Entry) {
+        self.metrics.events.add(1);
+        let event = match Event::decode(item.record) {
+            Ok(event) => event,
+            Err(error) => return self.take_unreadable(arrival, received, item.record, &error),
+        };
+        let claimed = Micros(i64::try_from(item.time.as_micros()).unwrap_or(i64::MAX));
+        let ts = if claimed.0 > received.0.saturating_add(AHEAD) { received } else { claimed };
+        if let Some(seq) = event.seq
+            && !self.note(seq)
+        {
+            self.count_duplicate(ts.day(), arrival);
+            return;
+        }
+        if ts.day().0 <= self.today.0 - KEPT_DAYS {
+            self.counts.discarded_old += 1;
+            return self.keep_seq(self.today, event.seq);
+        }
+        self.counts.clock_ahead += u64::from(ts != claimed);
+        self.counts.untold += u64::from(event.seq.is_none() && event.id == [0; 16]);
+        let row = row(&event, arrival, claimed, ts);
+        self.pending.days.entry(ts.day()).or_default().rows.push(row);
+        self.keep_seq(ts.day(), event.seq);
+        self.rows += 1;
+    }
+
+    fn take_unreadable(&mut self, arrival: Arrival, received: Micros, record: &[u8], error: &RecordError) {
+        let seq = seq_of(record);
+        if let Some(seq) = seq
+            && !self.note(seq)
+        {
+            self.count_duplicate(self.today, arrival);
+            return;
+        }
+        let reason = match error {
+            RecordError::NewerVersion(_) => AsideReason::NewerVersion,
+            RecordError::Malformed(_) => AsideReason::Malformed,
+        };
+        self.set_aside(arrival, received, reason, &error.to_string(), record);
+        self.keep_seq(self.today, seq);
+    }
+
+    fn take_report(&mut self, arrival: Arrival, received: Micros, item: Entry) {
+        match NodeReport::decode(item.record) {
+            Ok(report) => {
+                self.metrics.node_reports.add(1);
+                // By our clock: `check` compares it with now.
+                self.nodes.record(received, report);
+            }
+            Err(error) => {
+                self.set_aside(arrival, received, AsideReason::Malformed, &error.to_string(), item.record);
+            }
+        }
+    }
+
+    /// Notes a `seq`; false when it was there already.
+    fn note(&mut self, seq: Seq) -> bool {
+        self.seqs.insert(seq.instance, seq.number)
+    }
+
+    fn count_duplicate(&mut self, day: Day, arrival: Arrival) {
+        let read_again = self.before.get(&day).is_some_and(|&applied| arrival.pos < applied);
+        self.counts.duplicates += u64::from(!read_again);
+    }
+
+    fn keep_seq(&mut self, day: Day, seq: Option<Seq>) {
+        let Some(Seq { instance, number }) = seq else { return };
+        let seqs = &mut self.pending.days.entry(day).or_default().seqs;
+        match seqs.last_mut() {
+            Some(range) if range.instance == instance && range.last.checked_add(1) == Some(number) => {
+                range.last = number;
+            }
+            _ => seqs.push(SeqRange { instance, first: number, last: number }),
+        }
+    }
+
+    fn set_aside(&mut self, arrival: Arrival, received: Micros, reason: AsideReason, error: &str, record: &[u8]) {
+        self.metrics.set_aside.of(reason).add(1);
+        let aside = SetAside { arrival, received, reason: reason.as_str(), error, record };
+        let kept = self.aside.put(&aside);
+        if !matches!(kept, Ok(true)) {
+            self.metrics.set_aside_lost.add(1);
+        }
+        match kept {
+            Ok(_) => tracing::warn!(reason = reason.as_str(), "a record was set aside: {error}"),
+            Err(failure) => tracing::error!(%failure, "a record was to be set aside and is lost: {error}"),
+        }
+    }
+
+    /// Hands everything taken to the store. After a failure it may be called again.
+    pub fn flush(&mut self) -> Result<(), ApplyError> {
+        if !self.is_pending() {
+            return Ok(());
+        }
+        if let Err(failure) = self.aside.sync() {
+            tracing::error!(%failure, "records that were set aside may be lost in a crash");
+        }
+        self.drop_known_ids()?;
+        for day in self.pending.days.values_mut() {
+            let mut united = SeqSet::default();
+            united.union(day.seqs.drain(..));
+            day.seqs.extend(united.ranges());
+        }
+        self.store.apply(&self.pending)?;
+        let stored: usize = self.pending.days.values().map(|day| day.rows.len()).sum();
+        let counts = std::mem::take(&mut self.counts);
+        self.metrics.stored.add(stored as u64);
+        self.metrics.duplicates.add(counts.duplicates);
+        self.metrics.untold.add(counts.untold);
+        self.metrics.discarded_old.add(counts.discarded_old);
+        self.metrics.clock_ahead.add(counts.clock_ahead);
+        self.metrics.store_rows.set(self.store.rows());
+        self.pending = Batch { from: self.pending.to, to: self.pending.to, ..Batch::default() };
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Leaves out requests without `seq` whose id is in the store or twice in the batch.
+    fn drop_known_ids(&mut self) -> Result<(), StoreError> {
+        let told = self.pending.days.values().flat_map(|day| &day.rows).filter(|row| row.told_by_id);
+        let ids: Vec<Id> = told.map(|row| row.request.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut taken = self.store.known(&ids)?;
+        let (before, counts) = (&self.before, &mut self.counts);
+        for (day, batch) in &mut self.pending.days {
+            batch.rows.retain(|row| {
+                let new = !row.told_by_id || taken.insert(row.request.id);
+                let read_again = before.get(day).is_some_and(|&applied| row.arrival.pos < applied);
+                counts.duplicates += u64::from(!new && !read_again);
+                new
+            });
+        }
+        Ok(())
+    }
+
+    /// Moves on to `today`; forgets what is too old by it.
+    pub fn forget_old(&mut self, today: Day) -> Result<Vec<Day>, ApplyError> {
+        self.today = today;
+        let oldest = Day(today.0 - KEPT_DAYS + 1);
+        if let Err(failure) = self.aside.forget_before(oldest) {
+            tracing::error!(%failure, "records that were set aside could not be removed");
+        }
+        self.nodes.forget_before(oldest.start());
+        let forgotten = self.store.forget_before(oldest)?;
+        if !forgotten.is_empty() {
+            // What is pending is noted anew, as the store does not have it yet.
+            let mut seqs = self.store.resume()?.seqs;
+            seqs.union(self.pending.days.values().flat_map(|day| day.seqs.iter().copied()));
+            self.seqs = seqs;
+            self.metrics.store_rows.set(self.store.rows());
+        }
+        Ok(forgotten)
+    }
+}
+
+/// The `seq` of a record that is otherwise not understood.
+fn seq_of(record: &[u8]) -> Option<Seq> {
+    #[derive(Deserialize)]
+    struct OnlySeq {
+        seq: Option<Seq>,
+    }
+    rmp_serde::from_slice::<OnlySeq>(record).ok()?.seq
+}

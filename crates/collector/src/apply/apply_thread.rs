@@ -1,0 +1,176 @@
+//! The thread that applies the log: reads what is durable, flushes, checkpoints, forgets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use spool::{OsDisk, Reader};
+use tokio::sync::mpsc;
+
+use super::{Applier, ApplyError, AsideFiles, ClockGuard};
+use crate::clock::Clock;
+use crate::data_dir;
+use crate::ingest::{Job, Progress};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::store::{Position, Store, StoreError};
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 50_000;
+/// The longest that a row waits for its batch.
+const BATCH_AGE: Duration = Duration::from_millis(500);
+/// Bytes of the log that are read at a time.
+const READ_BYTES: usize = 8 << 20;
+/// How often the files are made safe and the clock is looked at.
+const MAINTENANCE: Duration = Duration::from_secs(30);
+/// How long to wait after a failure of the store.
+const RETRY: Duration = Duration::from_secs(1);
+/// Under these names the thread reports to `/readyz`.
+const STORE: &str = "store";
+const CLOCK: &str = "clock";
+
+/// All that the thread works with.
+pub struct ApplyThread {
+    /// The state machine.
+    pub applier: Applier<AsideFiles>,
+    /// What is durable.
+    pub reader: Reader<OsDisk>,
+    /// Where batches go.
+    pub store: Arc<dyn Store>,
+    /// What the threads tell each other.
+    pub progress: Arc<Progress>,
+    /// To the journal thread, for what it may remove; `None` once it is to end.
+    pub journal: mpsc::WeakSender<Job>,
+    /// Bytes of applied log that are kept.
+    pub log_retain: u64,
+    /// Which day it is.
+    pub guard: ClockGuard,
+    /// Where the guard's memory is kept.
+    pub guard_file: PathBuf,
+    /// Wall clock and monotonic clock.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where to say what is wrong.
+    pub readiness: Arc<Readiness>,
+}
+
+/// Why the log is not applied any more.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyStopped {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] spool::Error),
+    /// A record or the store cannot be used.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+impl ApplyThread {
+    /// Works until [`Progress::stop`], then applies the rest of the log and makes it safe.
+    pub fn run(mut self) -> Result<(), ApplyStopped> {
+        self.maintain()?;
+        let mut maintained = Instant::now();
+        let mut batch_began = None;
+        loop {
+            let stopping = self.progress.is_stopped();
+            let records = self.reader.read_from(self.applier.position(), READ_BYTES)?;
+            let nothing_new = records.is_empty();
+            for record in &records {
+                self.applier.take(record)?;
+                batch_began.get_or_insert_with(Instant::now);
+                if self.applier.pending_rows() >= BATCH_ROWS {
+                    self.flush()?;
+                    batch_began = None;
+                }
+            }
+            let unapplied = self.reader.synced().saturating_sub(self.store.position());
+            self.metrics.log_unapplied_bytes.set(unapplied);
+            let due = batch_began.is_some_and(|began| stopping || began.elapsed() >= BATCH_AGE);
+            if due {
+                self.flush()?;
+                batch_began = None;
+            }
+            if stopping && nothing_new {
+                return self.checkpoint();
+            }
+            if maintained.elapsed() >= MAINTENANCE {
+                self.maintain()?;
+                maintained = Instant::now();
+            }
+            if nothing_new {
+                let wait = batch_began.map_or(BATCH_AGE, |began| BATCH_AGE.saturating_sub(began.elapsed()));
+                self.progress.wait_synced_behind(self.applier.position(), wait);
+            }
+        }
+    }
+
+    /// Hands the batch to the store, again and again while that may help.
+    fn flush(&mut self) -> Result<(), ApplyStopped> {
+        loop {
+            match self.applier.flush() {
+                Ok(()) => {
+                    self.readiness.clear(STORE);
+                    self.progress.set_applied(self.store.position());
+                    return Ok(());
+                }
+                Err(ApplyError::Store(StoreError::Failed { doing, reason })) if !self.progress.is_stopped() => {
+                    self.failed(&StoreError::Failed { doing, reason });
+                    std::thread::sleep(RETRY);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn failed(&self, error: &StoreError) {
+        tracing::error!(%error, "the store failed, trying again");
+        self.metrics.store_errors.add(1);
+        self.readiness.fail(STORE, error.to_string());
+    }
+
+    fn maintain(&mut self) -> Result<(), ApplyStopped> {
+        let now = self.clock.now();
+        self.guard.look(now, self.clock.monotonic());
+        match self.guard.stopped() {
+            Some(reason) => {
+                tracing::error!("nothing is forgotten: {reason}");
+                self.readiness.fail(CLOCK, reason);
+            }
+            None => self.readiness.clear(CLOCK),
+        }
+        if let Err(error) = data_dir::save_json(&self.guard_file, self.guard.seen()) {
+            tracing::error!(%error, "the time could not be noted in {}", self.guard_file.display());
+        }
+        match self.applier.forget_old(self.guard.today()) {
+            Ok(days) => days.iter().for_each(|day| tracing::info!(%day, "a day was forgotten: it is over a week old")),
+            Err(ApplyError::Store(error @ StoreError::Failed { .. })) => self.failed(&error),
+            Err(error) => return Err(error.into()),
+        }
+        self.checkpoint()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), ApplyStopped> {
+        match self.store.checkpoint() {
+            Ok(complete) => {
+                self.readiness.clear(STORE);
+                self.release(complete);
+                Ok(())
+            }
+            Err(error @ StoreError::Failed { .. }) => {
+                self.failed(&error);
+                Ok(())
+            }
+            Err(error) => Err(ApplyError::Store(error).into()),
+        }
+    }
+
+    /// Lets the journal remove what is applied and beyond what is kept.
+    fn release(&self, complete: Position) {
+        let upto = complete.min(self.reader.synced().saturating_sub(self.log_retain));
+        if let Some(journal) = self.journal.upgrade() {
+            // A full queue is no harm: the next checkpoint asks again.
+            let _ = journal.try_send(Job::Release(upto));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Which day it is, when that decides what is forgotten.
+//!
+//! A clock that jumps forward would make the whole week old at once. So retention stands still on
+//! the last day that was believable when
+//! - the wall clock moved by an hour more or less than the monotonic clock, or
+//! - at a start, the wall clock is more than a day ahead of what was seen last,
+//!
+//! and stays so, over restarts too, until an operator says that the clock is right.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Day, Micros};
+
+/// How far the clocks may drift apart.
+const DRIFT: i64 = 3_600_000_000;
+/// How long the server may have been off without a question.
+const GAP: i64 = 86_400_000_000;
+
+/// What has to outlive the process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The last believable time, microseconds since the epoch.
+    pub last: i64,
+    /// Why the clock is not believed any more.
+    pub stopped: Option<String>,
+}
+
+/// Watches the wall clock.
+#[derive(Debug)]
+pub struct ClockGuard {
+    seen: Seen,
+    /// Wall clock and monotonic clock at the last look.
+    before: (Micros, Duration),
+}
+
+impl ClockGuard {
+    /// Begins to watch. `seen` is what the process before left, `newest` the start of the newest
+    /// request in the store, `confirmed` an operator's word that the clock is right.
+    pub fn new(seen: Seen, newest: Option<Micros>, confirmed: bool, now: Micros, monotonic: Duration) -> Self {
+        let mut guard = Self { seen, before: (now, monotonic) };
+        if confirmed {
+            guard.seen = Seen { last: now.0, stopped: None };
+            return guard;
+        }
+        let known = guard.seen.last.max(newest.map_or(0, |newest| newest.0));
+        if known > 0 && now.0.saturating_sub(known) > GAP && guard.seen.stopped.is_none() {
+            guard.seen.last = known;
+            guard.seen.stopped =
+                Some(format!("the clock says {now}, but the last that was seen is from {}", Micros(known)));
+        }
+        guard.look(now, monotonic);
+        guard
+    }
+
+    /// Looks at the clocks again.
+    pub fn look(&mut self, now: Micros, monotonic: Duration) {
+        let (wall_before, monotonic_before) = std::mem::replace(&mut self.before, (now, monotonic));
+        if self.seen.stopped.is_some() {
+            return;
+        }
+        let passed = i64::try_from(monotonic.saturating_sub(monotonic_before).as_micros()).unwrap_or(i64::MAX);
+        let expected = Micros(wall_before.0.saturating_add(passed));
+        if now.0.saturating_sub(expected.0).saturating_abs() > DRIFT {
+            self.seen.stopped = Some(format!("the clock was set to {now} where {expected} was expected"));
+            return;
+        }
+        // Small steps back are NTP at work; what was believed stays believed.
+        self.seen.last = self.seen.last.max(now.0);
+    }
+
+    /// The day by which old days are told.
+    pub fn today(&self) -> Day {
+        Micros(self.seen.last).day()
+    }
+
+    /// Why nothing is forgotten any more, and what to do.
+    pub fn stopped(&self) -> Option<String> {
+        self.seen.stopped.as_ref().map(|reason| {
+            format!("{reason}; nothing is forgotten until the clock is right and the server was started once with --clock-confirmed")
+        })
+    }
+
+    /// What has to outlive the process.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+    const START: i64 = 20_000 * DAY;
+
+    fn guard(seen: Seen, newest: Option<i64>, now: i64) -> ClockGuard {
+        ClockGuard::new(seen, newest.map(Micros), false, Micros(now), Duration::ZERO)
+    }
+
+    #[test]
+    fn days_pass_while_both_clocks_agree() {
+        let mut guard = guard(Seen::default(), None, START);
+        for day in 1..30 {
+            let passed = Duration::from_secs(86_400 * day);
+            // An idle site, and a clock that is a little fast.
+            guard.look(Micros(START + (86_400 + 3) * day as i64 * 1_000_000), passed);
+            assert_eq!(guard.stopped(), None);
+        }
+        assert_eq!(guard.today(), Day(20_029));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_stops_forgetting_until_confirmed() {
+        for jump in [-2 * DAY, 3 * DAY] {
+            let mut guard = guard(Seen::default(), Some(START), START);
+            guard.look(Micros(START + jump), Duration::from_secs(60));
+            assert!(guard.stopped().is_some_and(|reason| reason.contains("--clock-confirmed")));
+            assert_eq!(guard.today(), Day(20_000));
+            // A restart alone changes nothing, nor do events under the new clock.
+            let now = Micros(START + jump);
+            let seen = guard.seen().clone();
+            let again = ClockGuard::new(seen.clone(), Some(now), false, now, Duration::ZERO);
+            assert!(again.stopped().is_some());
+            let confirmed = ClockGuard::new(seen, Some(now), true, now, Duration::ZERO);
+            assert_eq!((confirmed.stopped(), confirmed.today()), (None, now.day()));
+        }
+    }
+
+    #[test]
+    fn a_start_long_after_the_last_event_is_questioned_once_nothing_newer_was_seen() {
+        assert!(guard(Seen::default(), Some(START), START + 2 * DAY).stopped().is_some());
+        assert_eq!(guard(Seen::default(), Some(START), START + 2 * DAY).today(), Day(20_000));
+        let seen = Seen { last: START + DAY, stopped: None };
+        assert!(guard(seen, Some(START), START + 3 * DAY / 2).stopped().is_none());
+        assert!(guard(Seen::default(), None, START).stopped().is_none());
+    }
+}

@@ -1,0 +1,123 @@
+//! The commands of `api-sessions`.
+//!
+//! `serve` is the server; all others ask the running server over its unix socket and open neither
+//! its log nor its store. What goes to a terminal is escaped first: values come from clients of
+//! the watched site, who may try to write to the reader's screen.
+
+mod check;
+mod client;
+mod serve;
+mod session;
+mod sessions;
+mod table;
+mod tail;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Flags, Surroundings};
+use crate::serve::ServeError;
+use client::{AskError, Client};
+
+/// Groups API traffic behind NGINX into user sessions and answers questions about them.
+#[derive(Debug, Parser)]
+#[command(name = "api-sessions", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// List sessions, the last seen first
+    Sessions(sessions::Sessions),
+    /// Show one session and its requests
+    Session(session::Session),
+    /// Follow requests of all sessions as they arrive
+    Tail(tail::Tail),
+    /// Send a request through NGINX and say where on its way here it stops
+    Check(check::Check),
+}
+
+/// How a command finds the server.
+#[derive(Clone, Debug, Default, Args)]
+struct Where {
+    /// Configuration file [default: /etc/api-sessions/api-sessions.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// Unix socket of the server [default: api.sock in its run-time directory]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<String>,
+}
+
+impl Where {
+    fn flags(&self) -> Flags {
+        Flags { config: self.config.clone(), socket: self.socket.clone(), ..Flags::default() }
+    }
+
+    async fn client(&self) -> Result<Client, CliError> {
+        let sockets = Config::sockets(&self.flags(), &Surroundings::of_this_process())?;
+        Ok(Client::connect(&sockets).await?)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The reader of our output went away; nobody is left to tell.
+    #[error("{0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(serve) => serve.run().map(|()| ExitCode::SUCCESS),
+        Command::Sessions(sessions) => asking(sessions.run()),
+        Command::Session(session) => asking(session.run()),
+        Command::Tail(tail) => asking(tail.run()),
+        Command::Check(check) => asking(check.run()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let text: Vec<_> = error.to_string().lines().map(table::escape).collect();
+            let _ = writeln!(io::stderr(), "api-sessions: {}", text.join("\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command that asks the server: little work, one thread.
+fn asking(command: impl Future<Output = Result<ExitCode, CliError>>) -> Result<ExitCode, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Start)?.block_on(command)
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints an answer of the API as JSON, indented.
+fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
+    print(&format!("{value:#}\n"))
+}
+
+#[cfg(test)]
+mod tests;

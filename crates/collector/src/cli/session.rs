@@ -1,0 +1,148 @@
+//! `api-sessions session ID`: what is known of one session, and its requests in order.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::sessions::{counts, key, limit, who};
+use super::table::{self, Side, Table, bytes, escape, millis, span, time};
+use super::{CliError, Where, print, print_json};
+
+/// One session.
+#[derive(Debug, Args)]
+pub(super) struct Session {
+    #[command(flatten)]
+    server: Where,
+    /// The session's id: 32 hex digits
+    id: String,
+    /// Only the part of this UTC day, such as 2026-01-31
+    #[arg(long, value_name = "DAY")]
+    day: Option<String>,
+    /// How many requests at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = limit)]
+    limit: usize,
+    /// Print the API's answers: the session, with its requests in it
+    #[arg(long)]
+    json: bool,
+}
+
+impl Session {
+    pub(super) async fn run(self) -> Result<ExitCode, CliError> {
+        let client = self.server.client().await?;
+        let day: Vec<(&str, String)> = self.day.into_iter().map(|day| ("day", day)).collect();
+        // An id with a slash would name another address.
+        let id = if self.id.bytes().all(|b| b.is_ascii_alphanumeric()) { self.id } else { "-".to_owned() };
+        let mut session = client.get(&format!("/sessions/{id}"), &day).await?;
+        let list = client.list(&format!("/sessions/{id}/requests"), "requests", &day, self.limit).await?;
+        if let (Value::Object(session), Value::Object(list)) = (&mut session, list) {
+            session.extend(list);
+        }
+        if self.json {
+            print_json(&session)?
+        } else {
+            print(&shown(&session, table::terminal_width()))?
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The session as text.
+pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
+    let mut text = format!("session {}\n", escape(session["id"].as_str().unwrap_or_default()));
+    for part in session["parts"].as_array().into_iter().flatten() {
+        text.push_str(&facts(part, width));
+    }
+    let requests = session["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut table = Table::new(&[
+        ("TIME (UTC)", Side::Whole),
+        ("METHOD", Side::Whole),
+        ("HOST AND PATH", Side::Left),
+        ("STATUS", Side::Right),
+        ("MS", Side::Right),
+        ("BYTES", Side::Right),
+        ("KEY", Side::Left),
+        ("PARAMETERS", Side::Left),
+    ]);
+    for request in requests {
+        table.row(row(request));
+    }
+    text.push('\n');
+    text.push_str(&table.render(width));
+    if session["next_page_token"].is_string() {
+        text.push_str(&format!("the first {} requests; --limit shows more\n", requests.len()));
+    }
+    text
+}
+
+/// The cells of a request.
+fn row(request: &Value) -> [String; 8] {
+    let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+    let number = |name: &str| request[name].as_u64().unwrap_or_default();
+    let parameters = request["params"].as_array().into_iter().flatten().map(key).collect::<Vec<_>>().join(" ");
+    [
+        time(&text("ts")),
+        text("method"),
+        format!("{}{}", text("host"), text("path")),
+        number("status").to_string(),
+        millis(number("duration_us")),
+        bytes(number("bytes_out")),
+        key(&request["key"]),
+        parameters,
+    ]
+}
+
+/// What is known of one part.
+fn facts(part: &Value, width: Option<usize>) -> String {
+    let list = |name: &str, count: Option<&str>| {
+        let mut shown: Vec<_> = part[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let all = count.and_then(|count| part[count].as_u64()).unwrap_or_default();
+        let more = all.saturating_sub(shown.len() as u64);
+        let rest = format!("and {more} more");
+        if more > 0 {
+            shown.push(&rest);
+        }
+        shown.join(", ")
+    };
+    let each = |name: &str, show: fn(&Value) -> String| {
+        part[name].as_array().into_iter().flatten().map(show).collect::<Vec<_>>().join(", ")
+    };
+    let number = |name: &str| part[name].as_u64().unwrap_or_default();
+    let text = |name: &str| part[name].as_str().unwrap_or_default();
+    let lines = [
+        (
+            "seen",
+            format!("{} to {} ({})", time(text("first_seen")), time(text("last_seen")), span(number("duration_ms"))),
+        ),
+        (
+            "requests",
+            format!(
+                "{}; {}; {}; {} in, {} out",
+                number("requests"),
+                counts(&part["statuses"]),
+                counts(&part["methods"]),
+                bytes(number("bytes_in")),
+                bytes(number("bytes_out"))
+            ),
+        ),
+        ("users", each("users", who)),
+        ("roles", each("roles", who)),
+        ("keys", each("keys", |k| format!("{} ({})", key(k), k["requests"]))),
+        ("addresses", list("ips", Some("ip_count"))),
+        ("user agents", list("user_agents", None)),
+        ("hosts", list("hosts", None)),
+        ("applications", list("applications", None)),
+        (
+            "endpoints",
+            each("top_endpoints", |e| format!("{} ({})", e["endpoint"].as_str().unwrap_or_default(), e["requests"])),
+        ),
+        ("attacks", counts(&part["attacks"])),
+    ];
+    let mut shown = format!("\npart of {}\n", escape(text("day")));
+    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
+        let line = format!("  {name:<13} {}", escape(&value));
+        shown.push_str(&width.map_or(line.clone(), |width| table::cut(&line, width)));
+        shown.push('\n');
+    }
+    shown
+}

@@ -1,0 +1,285 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::client::{AskError, Client};
+use super::table::{self, Side, Table, escape};
+use super::*;
+use crate::api::{Limits, router};
+use crate::clock::ManualClock;
+use crate::model::{Id, Micros, Request};
+use crate::settings::Address;
+use crate::shared::Shared;
+use crate::sockets::bind;
+use crate::store::memory::MemoryStore;
+use crate::store::{Arrival, Batch, DayBatch, Row, Store};
+
+/// 2026-03-10T12:00:00Z
+const NOW: i64 = 1_773_144_000_000_000;
+
+/// A server with a store in memory on a unix socket and a port of its own.
+struct Server {
+    folder: tempfile::TempDir,
+    port: u16,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(requests: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = MemoryStore::default();
+        let row = |n: usize| Row {
+            arrival: Arrival { pos: 0, ordinal: n as u32 },
+            request: Request {
+                id: Id((n as u128 + 1).to_be_bytes()),
+                session_id: Id([7; 16]),
+                ts: Micros(NOW + n as i64),
+                path: format!("/{n}"),
+                ..Request::default()
+            },
+            ..Row::default()
+        };
+        let day = DayBatch { rows: (0..requests).map(row).collect(), ..DayBatch::default() };
+        store.apply(&Batch { from: 0, to: 1, days: [(Micros(NOW).day(), day)].into() }).unwrap();
+        let shared = Shared {
+            store: Arc::new(store),
+            nodes: Arc::default(),
+            metrics: Arc::default(),
+            readiness: Arc::default(),
+            clock: Arc::new(ManualClock::new(Micros(NOW))),
+        };
+        let addresses = [Address::Unix(folder.path().join("api.sock")), Address::Tcp(([127, 0, 0, 1], 0).into())];
+        let bound = bind(&addresses).await.unwrap();
+        let port = bound.tcp_addresses()[0].port();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(bound.serve(router(shared, Limits::default()), async {
+            let _ = stopped.await;
+        }));
+        Self { folder, port, stop: Some(stop), task }
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("api.sock")
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(&[self.socket()]).await.unwrap()
+    }
+
+    /// Sends bytes over TCP and reads the answer to its end.
+    async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        // The server may refuse, and close, before all is sent.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_command_reaches_the_server_over_its_socket() {
+    let server = Server::start(3).await;
+    let absent = server.folder.path().join("absent.sock");
+    let client = Client::connect(&[absent, server.socket()]).await.unwrap();
+    assert_eq!(client.socket(), server.socket());
+    let list = client.list("/sessions", "sessions", &[], 50).await.unwrap();
+    assert_eq!(list["sessions"][0]["requests"], 3);
+    let error = client.list("/sessions", "sessions", &[("from", "+1 x".to_owned())], 50).await.unwrap_err();
+    assert!(error.is_about("from") && error.to_string().contains("`+1 x` is no RFC 3339"), "{error}");
+}
+
+#[tokio::test]
+async fn a_long_list_is_walked_page_by_page_up_to_the_limit() {
+    let server = Server::start(2500).await;
+    let client = server.client().await;
+    let path = format!("/sessions/{}/requests", Id([7; 16]));
+    for (limit, more) in [(2400, true), (2500, false), (9000, false)] {
+        let list = client.list(&path, "requests", &[], limit).await.unwrap();
+        let rows = list["requests"].as_array().unwrap();
+        assert_eq!((rows.len(), list["next_page_token"].is_string()), (limit.min(2500), more));
+        assert!(rows.iter().enumerate().all(|(n, row)| row["path"] == format!("/{n}")));
+    }
+}
+
+#[tokio::test]
+async fn without_a_server_the_message_names_the_socket_and_how_to_start_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead = folder.path().join("dead.sock");
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    let error = Client::connect(&[dead, folder.path().join("absent.sock")]).await.unwrap_err();
+    let text = error.to_string();
+    for needle in ["not running", "dead.sock", "absent.sock", "api-sessions serve", "--socket"] {
+        assert!(text.contains(needle), "{text}");
+    }
+    assert!(matches!(error, AskError::NotRunning(_)));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_what_is_under_way_and_removes_its_socket() {
+    let mut server = Server::start(1).await;
+    let idle = UnixStream::connect(server.socket()).await.unwrap();
+    server.client().await.get("/healthz", &[]).await.unwrap();
+    server.stop.take().unwrap().send(()).unwrap();
+    (&mut server.task).await.unwrap();
+    assert!(!server.socket().exists());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn over_tcp_only_loopback_names_and_heads_of_measure_are_taken() {
+    let server = Server::start(1).await;
+    let get = |rest: &str| format!("GET /healthz HTTP/1.1\r\n{rest}Connection: close\r\n\r\n").into_bytes();
+    assert!(server.raw(&get("Host: localhost\r\n")).await.starts_with("HTTP/1.1 200"));
+    assert!(server.raw(&get("Host: evil.example\r\n")).await.starts_with("HTTP/1.1 421"));
+    assert!(server.raw(&get("")).await.starts_with("HTTP/1.1 421"));
+    let many = "x: y\r\n".repeat(200);
+    assert!(server.raw(&get(&format!("Host: localhost\r\n{many}"))).await.starts_with("HTTP/1.1 431"));
+    // The connection may be reset over what was not read, before the 431 is seen.
+    let long = "y".repeat(1_000_000);
+    assert!(!server.raw(&get(&format!("Host: localhost\r\nx: {long}\r\n"))).await.starts_with("HTTP/1.1 200"));
+    assert!(!server.raw(b"\x16\x03\x01nonsense\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    let mut over_socket = UnixStream::connect(server.socket()).await.unwrap();
+    over_socket.write_all(&get("Host: anything\r\n")).await.unwrap();
+    let mut answer = String::new();
+    over_socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn nothing_that_a_client_sent_is_obeyed_by_the_terminal() {
+    let evil = "a\u{1b}[2Jb\r\nc\u{202e}d\u{9b}31m\u{7f}\t\u{0}";
+    let shown = escape(evil);
+    assert_eq!(shown, "a\\x1b[2Jb\\r\\nc\\u{202e}d\\x9b31m\\x7f\\t\\x00");
+    let request = json!({ "path": evil, "host": evil, "method": evil, "session_id": evil, "ts": evil,
+        "key": { "name": evil, "value": evil }, "params": [{ "name": evil, "value": evil }] });
+    let part = json!({ "day": evil, "users": [{ "value": evil }], "ips": [evil], "user_agents": [evil],
+        "keys": [{ "source": evil, "value": evil }], "first_seen": evil, "statuses": { evil: 1 } });
+    let texts = [
+        tail::line(&request, None),
+        sessions::shown(&json!({ "sessions": [part, { "id": evil, "user": { "value": evil } }] }), None),
+        session::shown(&json!({ "id": evil, "parts": [part], "requests": [request] }), None),
+    ];
+    for text in texts {
+        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
+    }
+}
+
+#[test]
+fn a_table_is_aligned_and_fits_the_terminal() {
+    let mut table = Table::new(&[("ID", Side::Whole), ("N", Side::Right), ("TEXT", Side::Left), ("MORE", Side::Left)]);
+    table.row(["a".repeat(12), "7".to_owned(), "x".repeat(50), "short".to_owned()]);
+    table.row(["b".to_owned(), "123".to_owned(), "日本語".repeat(10), String::new()]);
+    let wide = table.render(None);
+    assert_eq!(wide.lines().next().unwrap(), format!("ID{}N  TEXT{}MORE", " ".repeat(14), " ".repeat(58)));
+    assert!(wide.contains(&"x".repeat(50)));
+    let narrow = table.render(Some(50));
+    assert!(narrow.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 50), "{narrow}");
+    assert!(narrow.contains(&"a".repeat(12)) && narrow.contains('…'), "{narrow}");
+    // What must be whole stays whole, on however narrow a terminal.
+    assert!(table.render(Some(5)).contains(&"a".repeat(12)));
+}
+
+#[test]
+fn the_list_shows_who_when_and_how_many() {
+    let list = json!({ "next_page_token": "x", "sessions": [{
+        "id": "0123456789abcdef0123456789abcdef", "last_seen": "2026-03-10T12:00:00.123456Z", "duration_ms": 3_725_000,
+        "requests": 12, "matched": 3, "statuses": { "2xx": 10, "4xx": 2 },
+        "user": { "value": "alice", "hashed": false }, "keys": [{ "source": "cookie:sid", "name": "sid", "value": "ab12", "hashed": true }],
+        "ips": ["192.0.2.1"], "ip_count": 3, "user_agents": ["Mozilla/5.0"],
+    }]});
+    let text = sessions::shown(&list, None);
+    let cells: Vec<_> = text.lines().nth(1).unwrap().split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
+    let expected = [
+        "2026-03-10 12:00:00.123",
+        "0123456789abcdef0123456789abcdef",
+        "3/12",
+        "1h02m",
+        "2xx 10, 4xx 2",
+        "alice",
+        "sid=#ab12",
+        "192.0.2.1 +2",
+        "Mozilla/5.0",
+    ];
+    assert_eq!(cells, expected);
+    assert!(text.ends_with("the first 1; --limit shows more\n"));
+    assert!(sessions::shown(&json!({ "sessions": [] }), None).starts_with("no sessions"));
+}
+
+#[test]
+fn a_session_shows_its_facts_and_its_requests_in_order() {
+    let request = |path: &str, status: u64| {
+        json!({ "ts": "2026-03-10T12:00:00.5Z", "method": "GET", "host": "shop", "path": path, "status": status,
+            "duration_us": 12_345, "bytes_out": 2048, "key": { "source": "ip+ua", "name": "ip+ua", "value": "", "hashed": true },
+            "params": [{ "name": "email", "value": "a@b", "hashed": false }] })
+    };
+    let session = json!({ "id": "00ff", "parts": [{ "day": "2026-03-10", "requests": 2, "users": [{ "value": "alice" }] }],
+        "requests": [request("/login", 200), request("/cart", 500)] });
+    let text = session::shown(&session, None);
+    let position = |needle: &str| text.find(needle).unwrap_or_else(|| panic!("no {needle} in {text}"));
+    let order = ["session 00ff", "part of 2026-03-10", "alice", "METHOD", "shop/login", "shop/cart"].map(position);
+    assert!(order.is_sorted(), "{text}");
+    for needle in ["12.3", "2.0k", "email=a@b", "ip+ua", "500"] {
+        position(needle);
+    }
+}
+
+#[test]
+fn times_and_sizes_are_read_and_shown_as_people_write_them() {
+    assert_eq!(["30s", "15m", "1h", "2d"].map(|text| sessions::duration(text).unwrap()), [30, 900, 3600, 172_800]);
+    for wrong in ["", "h", "1", "0s", "-1h", "1w", "1hour", "99999999999d", "1µ"] {
+        sessions::duration(wrong).unwrap_err();
+    }
+    assert_eq!([0, 999, 61_000, 7_200_000].map(table::span), ["0ms", "999ms", "1m01s", "2h00m"]);
+    assert_eq!([0, 1023, 1536, 3 << 20, 5 << 30].map(table::bytes), ["0", "1023", "1.5k", "3.0m", "5.0g"]);
+    assert_eq!(table::millis(1_999), "1.9");
+}
+
+#[test]
+fn every_command_takes_the_flags_that_its_help_names() {
+    let id = "0".repeat(32);
+    let lines: [&[&str]; 9] = [
+        &["serve", "--listen", "127.0.0.1:1", "--ingest", "unix:/a", "--clock-confirmed"],
+        &["sessions", "--last", "1h", "--limit", "5", "--json"],
+        &["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-11T00:00:00Z"],
+        &["session", &id, "--day", "2026-03-10", "--socket", "/x"],
+        &["tail", "-n", "5", "--limit", "6", "--json"],
+        &["check", "http://127.0.0.1/", "--wait", "3", "--json"],
+        &["check", "http://[::1]:8080/a?b=c", "--collector-socket", "/x"],
+        &["sessions", "--config", "/x"],
+        &["tail"],
+    ];
+    for line in lines {
+        Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
+    }
+    let wrong: [&[&str]; 7] = [
+        &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
+        &["sessions", "--limit", "0"],
+        &["session"],
+        &["check", "https://localhost/"],
+        &["check", "localhost"],
+        &["check", "file:///etc/passwd"],
+        &["nonsense"],
+    ];
+    for line in wrong {
+        Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up_on() {
+    // Not a server at all: it takes connections and closes them.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("api.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let task = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let client = Client::connect(std::slice::from_ref(&path)).await.unwrap();
+    let error = tokio::time::timeout(Duration::from_secs(60), client.get("/healthz", &[])).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("did not answer"), "{error}");
+    assert!(matches!(error, AskError::Broken { .. }));
+    task.abort();
+}

@@ -1,0 +1,24 @@
+//! From a node's connection into the log.
+//!
+//! [`Connection`] turns bytes into frames and is told when they are durable; [`Journal`] appends
+//! frames of all connections to the log and syncs them together. Both are state machines without
+//! sockets and threads, so that a simulation can drive them; [`listen`] and
+//! [`JournalThread`] drive them here.
+//!
+//! Invariants:
+//! - A chunk is acknowledged only after a sync of the log that came after its append.
+//! - What is wrong with one connection ends that connection and no other.
+//! - What is received but not in the log yet is bounded; past it senders wait.
+
+mod connection;
+mod entry;
+mod journal;
+mod journal_thread;
+pub mod listen;
+mod progress;
+
+pub use connection::{Closed, Connection};
+pub use entry::{LogEntry, NotAnEntry};
+pub use journal::{Journal, Ticket};
+pub use journal_thread::{Append, Job, JournalStopped, JournalThread};
+pub use progress::Progress;

@@ -1,0 +1,303 @@
+//! The running server: opens what it keeps, starts threads and sockets, and ends them in order.
+//!
+//! At the end nothing is lost and little is left to do for the next start: first no new connections,
+//! then what came is synced and acknowledged, then applied, then checkpointed.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use spool::{Log, Options, OsDisk};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::api;
+use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard};
+use crate::clock::{Clock, SystemClock};
+use crate::data_dir::{DataDir, DataDirError, load_json};
+use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
+use crate::metrics::Metrics;
+use crate::nodes::Nodes;
+use crate::readiness::Readiness;
+use crate::settings::{Address, Settings};
+use crate::shared::Shared;
+use crate::sockets::{self, BindError, Bound};
+use crate::store::duckdb::{DuckStore, Limits};
+use crate::store::{Resume, Store, StoreError};
+
+/// Frames that wait for the journal thread; their bytes have a limit of their own.
+const JOBS: usize = 1024;
+
+/// Why the server does not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The log cannot be used.
+    #[error(transparent)]
+    Log(#[from] spool::Error),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Log and store do not belong together.
+    #[error(
+        "log {log} holds {first}..{end}, but the store needs it from {needed}: a part is missing; \
+         bring the folder back, or move away positions.json beside the day files to go on with what there is"
+    )]
+    Gap {
+        /// The log's folder.
+        log: String,
+        /// Where it begins.
+        first: u64,
+        /// Where it ends.
+        end: u64,
+        /// From where it is needed.
+        needed: u64,
+    },
+    /// A small file cannot be used.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// Which one.
+        path: String,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// The system does not give what a server needs.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The log failed under way.
+    #[error(transparent)]
+    Journal(#[from] JournalStopped),
+    /// Applying failed under way.
+    #[error(transparent)]
+    Apply(#[from] ApplyStopped),
+    /// A thread ended without a word: a bug.
+    #[error("the {0} thread panicked; its message is above")]
+    Panicked(&'static str),
+}
+
+/// A server that is open and listens, but does not work yet.
+pub struct Server {
+    shared: Shared,
+    settings: Settings,
+    ingest: Bound,
+    api: Bound,
+    journal: JournalThread,
+    jobs: mpsc::Sender<Job>,
+    apply: ApplyThread,
+    progress: Arc<Progress>,
+    // Dropped last: until then the directory is taken.
+    _data_dir: DataDir,
+}
+
+/// Runs a server until `stop`.
+pub async fn serve(settings: Settings, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let server = Server::open(settings, Arc::new(SystemClock::default())).await?;
+    server.announce();
+    server.run(stop).await
+}
+
+impl Server {
+    /// Opens everything and binds the sockets.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let data_dir = DataDir::open(&settings.data_dir, settings.create_data_dir)?;
+        let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
+        let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
+        let metrics = Arc::new(Metrics::default());
+        let readiness = Arc::new(Readiness::default());
+        let nodes = Arc::new(Nodes::default());
+        metrics.store_rows.set(store.rows());
+
+        let mut resume = store.resume()?;
+        let log = open_log(&data_dir, &mut resume, &settings, &metrics)?;
+        let progress = Arc::new(Progress::default());
+        progress.set_synced(log.end());
+        progress.set_applied(resume.complete);
+        let guard = open_guard(&data_dir, &settings, store.newest(), clock.as_ref())?;
+
+        let ingest = sockets::bind(&settings.ingest).await?;
+        let api = sockets::bind(&settings.api).await?;
+        let (jobs, queue) = mpsc::channel(JOBS);
+        let journal = JournalThread {
+            journal: Journal::new(log, Arc::clone(&metrics)),
+            jobs: queue,
+            progress: Arc::clone(&progress),
+            unapplied_max: settings.log_unapplied_max,
+            readiness: Arc::clone(&readiness),
+            clock: Arc::clone(&clock),
+        };
+        let aside = AsideFiles::new(&data_dir.set_aside());
+        let applier =
+            Applier::new(Arc::clone(&store), resume, Arc::clone(&nodes), Arc::clone(&metrics), aside, guard.today());
+        let apply = ApplyThread {
+            applier,
+            reader: journal.journal.reader(),
+            store: Arc::clone(&store),
+            progress: Arc::clone(&progress),
+            journal: jobs.downgrade(),
+            log_retain: settings.log_retain,
+            guard,
+            guard_file: data_dir.clock_file(),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+        };
+        let shared = Shared { store, nodes, metrics, readiness, clock };
+        Ok(Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir: data_dir })
+    }
+
+    /// What the API gets to see.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Where nodes connect to, with the ports that the system chose.
+    pub fn ingest_addresses(&self) -> Vec<Address> {
+        self.ingest.addresses()
+    }
+
+    /// Where readers connect to, with the ports that the system chose.
+    pub fn api_addresses(&self) -> Vec<Address> {
+        self.api.addresses()
+    }
+
+    /// Says on the standard output where the server listens.
+    fn announce(&self) {
+        let mut out = std::io::stdout().lock();
+        // Nobody has to listen.
+        for address in self.ingest_addresses() {
+            let _ = writeln!(out, "collector: ingest on {address}");
+        }
+        for address in self.api_addresses() {
+            let _ = match address {
+                Address::Tcp(address) => writeln!(out, "collector: api on http://{address}"),
+                Address::Unix(_) => writeln!(out, "collector: api on {address}"),
+            };
+        }
+        let _ = out.flush();
+    }
+
+    /// Works until `stop`, or until something that cannot be mended under way.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir } = self;
+        let mut journal = spawn("journal", move || journal.run())?;
+        let mut apply = spawn("apply", move || apply.run())?;
+        let (stopping, stopped) = watch::channel(false);
+        let metrics = Arc::clone(&shared.metrics);
+        let mut nodes =
+            tokio::spawn(ingest::listen::serve(ingest, settings.ingest_connections, jobs, metrics, stopped.clone()));
+        let until = |mut stopped: watch::Receiver<bool>| async move {
+            let _ = stopped.wait_for(|&stopped| stopped).await;
+        };
+        let readers = tokio::spawn(api.serve(api::router(shared, api::Limits::default()), until(stopped)));
+
+        let mut failure = None;
+        let (mut journal_ended, mut apply_ended) = (false, false);
+        tokio::select! {
+            () = stop => {}
+            ended = &mut journal => {
+                journal_ended = true;
+                failure = Some(ended_early("journal", ended));
+            }
+            ended = &mut apply => {
+                apply_ended = true;
+                failure = Some(ended_early("apply", ended));
+            }
+        }
+        let _ = stopping.send(true);
+        if failure.is_some() {
+            // Nobody waits any more for what cannot come.
+            progress.stop();
+        }
+        let _ = (&mut nodes).await;
+        if !journal_ended {
+            let ended = ended("journal", journal.await);
+            failure = failure.or(ended.err());
+        }
+        progress.stop();
+        if !apply_ended {
+            let ended = ended("apply", apply.await);
+            failure = failure.or(ended.err());
+        }
+        let _ = readers.await;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+fn open_log(
+    data_dir: &DataDir,
+    resume: &mut Resume,
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<Log<OsDisk>, ServeError> {
+    let path = data_dir.log();
+    let name = path.display().to_string();
+    let disk = OsDisk::new(&path).map_err(|source| ServeError::File { path: name.clone(), source })?;
+    let start = resume.days.values().copied().max().unwrap_or_default().max(resume.complete);
+    let (log, recovery) = Log::open(disk, Options { start, ..Options::default() })?;
+    if let Some(file) = &recovery.cut_from {
+        metrics.log_cut_bytes.set(recovery.cut_bytes);
+        tracing::warn!(file, bytes = recovery.cut_bytes, "an incomplete last record was cut from the log");
+    }
+    let needed = resume.complete;
+    if needed == 0 && log.first() > 0 {
+        // Nothing was ever checkpointed, or an operator wants everything that is left applied anew.
+        resume.complete = log.first();
+    } else if needed < log.first() || needed > log.end() {
+        return Err(ServeError::Gap { log: name, first: log.first(), end: log.end(), needed });
+    }
+    let again = log.end() - resume.complete;
+    tracing::info!(bytes = again, retain = settings.log_retain, "the log is open; what is not in the store is applied");
+    Ok(log)
+}
+
+fn open_guard(
+    data_dir: &DataDir,
+    settings: &Settings,
+    newest: Option<crate::model::Micros>,
+    clock: &dyn Clock,
+) -> Result<ClockGuard, ServeError> {
+    let path = data_dir.clock_file();
+    let seen = load_json(&path).map_err(|source| ServeError::File { path: path.display().to_string(), source })?;
+    Ok(ClockGuard::new(seen, newest, settings.clock_confirmed, clock.now(), clock.monotonic()))
+}
+
+/// Runs `work` on a thread of its own; its end is told to whoever waits for it.
+fn spawn<E: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> Result<(), E> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<(), E>>, ServeError> {
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            // The server waits for this until its own end.
+            let _ = ended.send(work());
+        })
+        .map_err(|source| ServeError::System { doing: "start a thread", source })?;
+    Ok(end)
+}
+
+fn ended<E: Into<ServeError>>(
+    name: &'static str,
+    end: Result<Result<(), E>, oneshot::error::RecvError>,
+) -> Result<(), ServeError> {
+    match end {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(ServeError::Panicked(name)),
+    }
+}
+
+fn ended_early<E: Into<ServeError>>(
+    name: &'static str,
+    end: Result<Result<(), E>, oneshot::error::RecvError>,
+) -> ServeError {
+    ended(name, end).err().unwrap_or(ServeError::Panicked(name))
+}
