@@ -154,31 +154,46 @@ pub(crate) struct Capture {
     pub(crate) variables: Vec<(ngx_uint_t, Slot)>,
 }
 
-/// Headers to copy, with a filter that turns most others away at once.
+/// Headers to copy, found by NGINX's hash of their names: most others are turned away by one bit.
 pub(crate) struct WantedHeaders {
-    /// Bit `n % 64` is set when a name of `n` bytes is wanted.
-    lengths: u64,
-    headers: Vec<HeaderSlot>,
+    /// Bit `hash % 64` is set for each wanted name.
+    bits: u64,
+    headers: Vec<(ngx_uint_t, HeaderSlot)>,
 }
 
 impl WantedHeaders {
     fn new(headers: &[HeaderSlot]) -> Self {
-        let lengths = headers.iter().fold(0, |bits, header| bits | 1 << (header.name.len() % 64));
-        Self { lengths, headers: headers.to_vec() }
+        let headers: Vec<_> = headers.iter().map(|header| (hash(header.name.as_bytes()), header.clone())).collect();
+        let bits = headers.iter().fold(0, |bits, (hash, _)| bits | 1 << (hash % 64));
+        Self { bits, headers }
+    }
+
+    /// Where values of a header go. `hash` is NGINX's, over the name in lower case; it computes
+    /// that for request headers alone.
+    pub(crate) fn slot_of_hashed(&self, hash: ngx_uint_t, name: &[u8]) -> Option<Slot> {
+        if self.bits & 1 << (hash % 64) == 0 {
+            return None;
+        }
+        let wanted = |(wanted, header): &&(ngx_uint_t, HeaderSlot)| {
+            *wanted == hash && header.name.as_bytes().eq_ignore_ascii_case(name)
+        };
+        self.headers.iter().find(wanted).map(|(_, header)| header.slot)
     }
 
     /// Where values of the header of this name go.
     pub(crate) fn slot(&self, name: &[u8]) -> Option<Slot> {
-        if self.lengths & 1 << (name.len() % 64) == 0 {
-            return None;
-        }
-        let found = self.headers.iter().find(|header| header.name.as_bytes().eq_ignore_ascii_case(name))?;
-        Some(found.slot)
+        let found = self.headers.iter().find(|(_, header)| header.name.as_bytes().eq_ignore_ascii_case(name))?;
+        Some(found.1.slot)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.headers.is_empty()
     }
+}
+
+/// NGINX's hash of a header name in lower case (ngx_hash in src/core/ngx_hash.h).
+fn hash(name: &[u8]) -> ngx_uint_t {
+    name.iter().fold(0, |hash: ngx_uint_t, &byte| hash.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
 impl Capture {

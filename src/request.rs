@@ -59,7 +59,7 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
         snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
         snapshot.facts.merge_slashes = server(request).is_none_or(|server| server.merge_slashes != 0);
         for header in entries(&request.headers_in.headers) {
-            if let Some(slot) = capture.request_headers.slot(header.key.as_bytes()) {
+            if let Some(slot) = capture.request_headers.slot_of_hashed(header.hash, header.key.as_bytes()) {
                 snapshot.put(slot, header.value.as_bytes());
             }
         }

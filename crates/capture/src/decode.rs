@@ -68,7 +68,7 @@ impl Decoder {
 
 /// Splits `Authorization` into scheme and credential (RFC 9110, section 11.4).
 pub fn credential(authorization: &[u8]) -> Option<(&[u8], &[u8])> {
-    let space = authorization.iter().position(|&b| b == b' ')?;
+    let space = memchr::memchr(b' ', authorization)?;
     let (scheme, rest) = authorization.split_at(space);
     let rest = rest.trim_ascii();
     (!scheme.is_empty() && !rest.is_empty()).then_some((scheme, rest))
@@ -81,7 +81,7 @@ pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
         .with_decode_allow_trailing_bits(true);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LAX);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LAX);
-    let url_safe = text.iter().any(|b| matches!(b, b'-' | b'_'));
+    let url_safe = memchr::memchr2(b'-', b'_', text).is_some();
     if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()
 }
 
@@ -91,10 +91,17 @@ pub fn jwt_part(input: &[u8], part: usize) -> Option<Vec<u8>> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer") => rest,
         _ => input,
     };
-    if token.iter().filter(|&&b| b == b'.').count() != 2 {
+    let (header, rest) = split_at_dot(token)?;
+    let (payload, signature) = split_at_dot(rest)?;
+    if split_at_dot(signature).is_some() {
         return None;
     }
-    base64(token.split(|&b| b == b'.').nth(part)?)
+    base64(if part == 0 { header } else { payload })
+}
+
+fn split_at_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'.', text)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 fn jwt(input: &[u8], part: usize, path: &[String], undecoded: &mut Undecoded) -> Option<Vec<u8>> {

@@ -70,9 +70,15 @@ impl std::fmt::Debug for Secret {
 
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            // A nibble is below 16.
+            text.push(char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default()));
+        }
+    }
+    text
 }
 
 /// Built-in headers of requests and, after the cookies, of responses, in the order they are tried.
