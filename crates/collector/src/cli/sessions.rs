@@ -102,10 +102,15 @@ pub(super) fn counts(map: &Value) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// A user or a role; pseudonyms are told by a `#`.
+/// A user or a role. Pseudonyms are told by a `#`, and their first 8 of 32 digits tell them apart
+/// well enough for a table.
 pub(super) fn who(who: &Value) -> String {
-    let mark = if who["hashed"] == true { "#" } else { "" };
-    who["value"].as_str().map_or_else(|| "-".to_owned(), |value| format!("{mark}{value}"))
+    match (who["value"].as_str(), who["hashed"] == true) {
+        (Some(value), true) if value.len() > 8 => format!("#{}…", value.chars().take(8).collect::<String>()),
+        (Some(value), true) => format!("#{value}"),
+        (Some(value), false) => value.to_owned(),
+        (None, _) => "-".to_owned(),
+    }
 }
 
 /// A grouping key as `name=value`; the fallback by address has no value to show.

@@ -189,7 +189,7 @@ fn the_list_shows_who_when_and_how_many() {
     let list = json!({ "next_page_token": "x", "sessions": [{
         "id": "0123456789abcdef0123456789abcdef", "last_seen": "2026-03-10T12:00:00.123456Z", "duration_ms": 3_725_000,
         "requests": 12, "matched": 3, "statuses": { "2xx": 10, "4xx": 2 },
-        "user": { "value": "alice", "hashed": false }, "keys": [{ "source": "cookie:sid", "name": "sid", "value": "ab12", "hashed": true }],
+        "user": { "value": "alice", "hashed": false }, "keys": [{ "source": "cookie:sid", "name": "sid", "value": "0123456789abcdef0123456789abcdef", "hashed": true }],
         "ips": ["192.0.2.1"], "ip_count": 3, "user_agents": ["Mozilla/5.0"],
     }]});
     let text = sessions::shown(&list, None);
@@ -201,7 +201,7 @@ fn the_list_shows_who_when_and_how_many() {
         "1h02m",
         "2xx 10, 4xx 2",
         "alice",
-        "sid=#ab12",
+        "sid=#01234567…",
         "192.0.2.1 +2",
         "Mozilla/5.0",
     ];

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// A worker reports every ten seconds; one that has been silent for three times that is not there.
 const FRESH_MS: u64 = 30_000;
+/// A worker has a chunk or two on the way at any time, and its report is one itself.
+const USUAL_UNACKED: u64 = 8;
 
 /// Everything that was seen.
 #[derive(Clone, Debug)]
@@ -255,13 +257,19 @@ fn socket(seen: &Observed) -> Step {
             failed(NAME, format!("{shown} is no socket"), "move it away and start the collector again")
         }
         SocketState::Unseen(reason) => not_seen(NAME, format!("{shown}: {reason}: run this as root")),
-        SocketState::Present { path } => match seen.processes.iter().find_map(|process| obstacle(path, process)) {
-            Some((what, advice)) => failed(NAME, what, advice),
-            None if seen.processes.is_empty() => {
-                not_seen(NAME, format!("{shown} is there, but no NGINX worker on this machine would use it"))
+        SocketState::Present { path } => {
+            // Which NGINX of this machine serves the address is not known: one that can is enough.
+            let senders = || seen.processes.iter().filter(|process| process.module != Some(false));
+            match senders().map(|process| obstacle(path, process)).collect::<Option<Vec<_>>>() {
+                None => ok(NAME, format!("{shown} is there, and its rights let the workers write to it")),
+                Some(obstacles) => match obstacles.into_iter().next() {
+                    Some((what, advice)) => failed(NAME, what, advice),
+                    None => {
+                        not_seen(NAME, format!("{shown} is there, but no NGINX worker of this machine would use it"))
+                    }
+                },
             }
-            None => ok(NAME, format!("{shown} is there, and its rights let the workers write to it")),
-        },
+        }
     }
 }
 
@@ -317,10 +325,16 @@ fn location(seen: &Observed) -> Step {
 
 /// What the workers say of chunks that nobody acknowledges.
 fn stuck(seen: &Observed) -> Option<String> {
-    let worker = fresh(seen).find(|w| w.unacked_chunks > 1 || (w.capacity > 0 && w.queued >= w.capacity))?;
+    let worker =
+        fresh(seen).find(|w| w.unacked_chunks > USUAL_UNACKED || (w.capacity > 0 && w.queued >= w.capacity))?;
     Some(format!(
-        "worker {} of {}: {} chunks unacknowledged, {} of {} places in its queue taken, {} events dropped so far",
-        worker.pid, worker.node, worker.unacked_chunks, worker.queued, worker.capacity, worker.drops
+        "{} s ago worker {} of {} had {} chunks unacknowledged and {} of {} places in its queue taken",
+        worker.age_ms / 1000,
+        worker.pid,
+        worker.node,
+        worker.unacked_chunks,
+        worker.queued,
+        worker.capacity
     ))
 }
 
@@ -331,15 +345,18 @@ fn acknowledged(seen: &Observed) -> Step {
         if dropped > 0 { format!("; workers dropped {dropped} events since they started") } else { String::new() };
     match stuck(seen) {
         // Under load a worker may well have several chunks on the way.
-        Some(stuck) if seen.record.is_some() => ok(NAME, format!("chunks are acknowledged; {stuck}")),
+        Some(stuck) if seen.record.is_some() => ok(NAME, format!("the chunk was taken, but {stuck}{lost}")),
         Some(stuck) => failed(
             NAME,
-            stuck,
+            format!("{stuck}{lost}"),
             "see the collector's messages and /readyz: a full disk or a log that cannot be applied holds acks back",
         ),
         None if seen.record.is_some() => ok(NAME, format!("the chunk was taken{lost}")),
         None if fresh(seen).next().is_some() => ok(NAME, format!("workers have nothing unacknowledged{lost}")),
-        None => not_seen(NAME, "no worker reports here"),
+        None => match seen.workers.iter().map(|worker| worker.age_ms).min() {
+            Some(age) => not_seen(NAME, format!("workers have been silent for {} s", age / 1000)),
+            None => not_seen(NAME, "no worker reports here"),
+        },
     }
 }
 
