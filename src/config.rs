@@ -14,7 +14,7 @@ use identity::Secret;
 use nginx_sys::{
     ngx_array_push, ngx_conf_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index, ngx_http_handler_pt,
     ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_int_t, ngx_pool_cleanup_add,
-    ngx_str_t, ngx_uint_t,
+    ngx_shm_zone_t, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use shipper::Address;
@@ -40,6 +40,8 @@ pub(crate) struct MainConf {
     pub(crate) plans: Vec<wire::PlanReport>,
     /// Indexes of our own variables, which the log phase computes anew.
     pub(crate) own_variables: Vec<ngx_uint_t>,
+    /// Shared memory of the counters.
+    pub(crate) zone: Option<*mut ngx_shm_zone_t>,
     /// Made of the above when all is read.
     pub(crate) facts: Option<Arc<NodeFacts>>,
 }
@@ -328,7 +330,7 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
     let main = unsafe { main_conf(cf) }.ok_or("no main configuration")?;
     if main.used || main.status_used {
         // SAFETY: upheld by the caller.
-        unsafe { counters::reserve(cf)? };
+        main.zone = Some(unsafe { counters::reserve(cf) }?);
     }
     if !main.used {
         return Ok(());

@@ -155,9 +155,9 @@ static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The zone of the running configuration, when there is one.
 pub(crate) fn shared() -> Option<&'static Shared> {
-    // SAFETY: set to zeroed shared memory of that type, which all-zero bytes are valid for; it
-    // stays mapped while the process may run our code: zones are unmapped when their cycle goes,
-    // and a new cycle keeps the same zone (ngx_init_cycle in src/core/ngx_cycle.c).
+    // SAFETY: set to zeroed shared memory of that type, which all-zero bytes are valid for. A zone
+    // is unmapped when its cycle goes; before that `use_zone` was called for the next one, which
+    // has the same zone or none (ngx_init_cycle in src/core/ngx_cycle.c).
     unsafe { SHARED.load(Ordering::Acquire).as_ref() }
 }
 
@@ -218,16 +218,26 @@ pub(crate) fn totals() -> Vec<Metric> {
 ///
 /// # Safety
 /// `cf` is the configuration being read.
-pub(crate) unsafe fn reserve(cf: *mut ngx_conf_t) -> Result<(), String> {
+pub(crate) unsafe fn reserve(cf: *mut ngx_conf_t) -> Result<*mut ngx_shm_zone_t, String> {
     const NAME: &[u8] = b"wallarm_sessions_counters";
     let mut name = ngx_str_t { len: NAME.len(), data: NAME.as_ptr().cast_mut() };
     // SAFETY: upheld by the caller; the name is static.
     unsafe {
         let tag = std::ptr::from_ref(module()).cast_mut().cast();
-        let zone = ngx_shared_memory_add(cf, &raw mut name, ZONE_SIZE, tag).as_mut();
-        zone.ok_or("no memory for the zone of the counters")?.init = Some(init_zone);
+        let zone = ngx_shared_memory_add(cf, &raw mut name, ZONE_SIZE, tag);
+        zone.as_mut().ok_or("no memory for the zone of the counters")?.init = Some(init_zone);
+        Ok(zone)
     }
-    Ok(())
+}
+
+/// Counts in a zone from now on; null when the configuration has none.
+///
+/// # Safety
+/// The zone is null or one that [`reserve`] gave and NGINX has mapped, of the cycle that begins.
+pub(crate) unsafe fn use_zone(zone: *mut ngx_shm_zone_t) {
+    // SAFETY: upheld by the caller.
+    let shared = unsafe { zone.as_ref() }.map_or(std::ptr::null_mut(), |zone| zone.data.cast());
+    SHARED.store(shared, Ordering::Release);
 }
 
 unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_void) -> ngx_int_t {
@@ -248,7 +258,6 @@ unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_
         }
         (*pool).data = shared;
         zone.data = shared;
-        SHARED.store(shared.cast(), Ordering::Release);
         OK
     })
 }

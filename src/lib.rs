@@ -32,6 +32,7 @@ use std::ptr;
 use nginx_sys::{
     NGX_HTTP_MODULE, ngx_conf_t, ngx_cycle_t, ngx_http_core_module, ngx_http_module_t, ngx_int_t, ngx_module_t,
 };
+use ngx::http::HttpModuleConfExt;
 
 use crate::guard::guard;
 
@@ -70,6 +71,7 @@ pub static mut ngx_http_wallarm_sessions_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const HTTP_MODULE).cast_mut().cast(),
     commands: &raw mut directives::COMMANDS as *mut _,
     type_: NGX_HTTP_MODULE as _,
+    init_module: Some(init_module),
     init_process: Some(init_process),
     exit_process: Some(exit_process),
     ..ngx_module_t::default()
@@ -113,6 +115,15 @@ unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
 unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {
     // SAFETY: both were made by `create_loc_conf`.
     guard(directives::FAILED, || unsafe { config::merge(cf, parent.cast(), child.cast()) })
+}
+
+unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    // SAFETY: NGINX calls with a cycle whose shared memory is mapped and which is about to run.
+    guard(OK, || unsafe {
+        let zone = (*cycle).http_main_conf_unchecked::<config::MainConf>(module()).and_then(|conf| conf.as_ref().zone);
+        counters::use_zone(zone.unwrap_or(ptr::null_mut()));
+        OK
+    })
 }
 
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
