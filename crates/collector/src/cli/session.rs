@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::sessions::{counts, key, limit, who};
 use super::table::{self, Side, Table, bytes, escape, millis, span, time};
 use super::{CliError, Where, print, print_json};
+use crate::model::Id;
 
 /// One session.
 #[derive(Debug, Args)]
@@ -15,7 +16,7 @@ pub(super) struct Session {
     #[command(flatten)]
     server: Where,
     /// The session's id: 32 hex digits
-    id: String,
+    id: Id,
     /// Only the part of this UTC day, such as 2026-01-31
     #[arg(long, value_name = "DAY")]
     day: Option<String>,
@@ -31,8 +32,7 @@ impl Session {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
         let day: Vec<(&str, String)> = self.day.into_iter().map(|day| ("day", day)).collect();
-        // An id with a slash would name another address.
-        let id = if self.id.bytes().all(|b| b.is_ascii_alphanumeric()) { self.id } else { "-".to_owned() };
+        let id = self.id;
         let mut session = client.get(&format!("/sessions/{id}"), &day).await?;
         let list = client.list(&format!("/sessions/{id}/requests"), "requests", &day, self.limit).await?;
         if let (Value::Object(session), Value::Object(list)) = (&mut session, list) {

@@ -21,32 +21,41 @@ use crate::store::{Arrival, Batch, DayBatch, Row, Store};
 const NOW: i64 = 1_773_144_000_000_000;
 
 /// A server with a store in memory on a unix socket and a port of its own.
-struct Server {
+pub(super) struct Server {
     folder: tempfile::TempDir,
     port: u16,
+    pub(super) store: Arc<MemoryStore>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     task: tokio::task::JoinHandle<()>,
 }
 
+/// Puts requests of one session in, as one log record.
+pub(super) fn put(store: &MemoryStore, requests: usize, user_agent: &str) {
+    let pos = store.position();
+    let row = |n: usize| Row {
+        arrival: Arrival { pos, ordinal: n as u32 },
+        request: Request {
+            id: Id(((u128::from(pos) << 64) + n as u128 + 1).to_be_bytes()),
+            session_id: Id([7; 16]),
+            ts: Micros(NOW + n as i64),
+            path: format!("/{n}"),
+            node: "edge".to_owned(),
+            user_agent: user_agent.to_owned(),
+            ..Request::default()
+        },
+        ..Row::default()
+    };
+    let day = DayBatch { rows: (0..requests).map(row).collect(), ..DayBatch::default() };
+    store.apply(&Batch { from: pos, to: pos + 1, days: [(Micros(NOW).day(), day)].into() }).unwrap();
+}
+
 impl Server {
-    async fn start(requests: usize) -> Self {
+    pub(super) async fn start(requests: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = MemoryStore::default();
-        let row = |n: usize| Row {
-            arrival: Arrival { pos: 0, ordinal: n as u32 },
-            request: Request {
-                id: Id((n as u128 + 1).to_be_bytes()),
-                session_id: Id([7; 16]),
-                ts: Micros(NOW + n as i64),
-                path: format!("/{n}"),
-                ..Request::default()
-            },
-            ..Row::default()
-        };
-        let day = DayBatch { rows: (0..requests).map(row).collect(), ..DayBatch::default() };
-        store.apply(&Batch { from: 0, to: 1, days: [(Micros(NOW).day(), day)].into() }).unwrap();
+        let store = Arc::new(MemoryStore::default());
+        put(&store, requests, "agent");
         let shared = Shared {
-            store: Arc::new(store),
+            store: store.clone(),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),
@@ -59,10 +68,10 @@ impl Server {
         let task = tokio::spawn(bound.serve(router(shared, Limits::default()), async {
             let _ = stopped.await;
         }));
-        Self { folder, port, stop: Some(stop), task }
+        Self { folder, port, store, stop: Some(stop), task }
     }
 
-    fn socket(&self) -> std::path::PathBuf {
+    pub(super) fn socket(&self) -> std::path::PathBuf {
         self.folder.path().join("api.sock")
     }
 
@@ -256,7 +265,8 @@ fn every_command_takes_the_flags_that_its_help_names() {
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 8] = [
+        &["session", "abc/def"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
         &["session"],

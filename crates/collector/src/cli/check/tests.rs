@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::steps::{Answer, Process, Record, Rights, Socket, SocketState, Worker, judge, passed};
 use super::*;
+use crate::cli::tests::{Server, put};
 
 /// Everything works.
 fn working() -> Observed {
@@ -213,4 +214,49 @@ fn a_socket_is_told_from_a_file_and_from_nothing() {
     let SocketState::Present { path: rights } = machine.look_at_socket(&path).state else { panic!("not present") };
     assert_eq!(rights.last().unwrap().mode & 0o777, 0o620);
     assert_eq!(rights.first().unwrap().path, Path::new("/"));
+}
+
+/// Answers one HTTP request and tells its head.
+async fn answer_once(listener: tokio::net::TcpListener) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\nServer: nginx\r\nConnection: close\r\n\r\n").await.unwrap();
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn the_probe_is_found_among_the_requests_of_others() {
+    let server = Server::start(1200).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = probe::url(&format!("http://{}/path?a=b", listener.local_addr().unwrap())).unwrap();
+    let store = server.store.clone();
+    let nginx = tokio::spawn(async move {
+        let head = answer_once(listener).await;
+        let agent = head.lines().find_map(|line| line.strip_prefix("user-agent: ")).unwrap().to_owned();
+        put(&store, 2500, "somebody else");
+        put(&store, 1, &agent);
+        head
+    });
+    let probed = probe::run(&[server.socket()], &url, Duration::from_secs(60)).await;
+    let head = nginx.await.unwrap();
+    assert!(head.starts_with("GET /path?a=b&api-sessions-check="), "{head}");
+    let record = probed.record.unwrap();
+    assert_eq!((record.node.as_str(), record.request.as_str()), ("edge", "00000000000000020000000000000001"));
+    assert_eq!(probed.answer.unwrap().server.as_deref(), Some("nginx"));
+    assert!(probed.ready.is_ok() && probed.server.is_ok());
+}
+
+#[tokio::test]
+async fn a_probe_that_does_not_arrive_is_not_waited_for_beyond_the_time_given() {
+    let server = Server::start(0).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = probe::url(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let nginx = tokio::spawn(answer_once(listener));
+    let probed = probe::run(&[server.socket()], &url, Duration::ZERO).await;
+    nginx.await.unwrap();
+    assert!(probed.record.is_none() && probed.answer.is_ok());
 }
