@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Namespace, Secret};
+use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Builtin, Secret};
 use wire::{Event, Key, Param, ParamKind, Who, escape};
 
 use crate::decode::Undecoded;
 use crate::http::{self, Authorization};
 use crate::mask::mask;
-use crate::plan::{AddressMode, ContextSpec, KeySpec, PathMode, Plan};
+use crate::plan::{AddressMode, BuiltinSlots, ContextSpec, KeySpec, PathMode, Plan};
 use crate::snapshot::{Slot, Snapshot};
 use crate::source::{Origin, Piece, Source, Template};
 use crate::uri;
@@ -42,7 +42,7 @@ impl Plan {
     pub fn extract<'a>(&'a self, snapshot: &'a Snapshot, node: &'a NodeFacts, undecoded: &mut Undecoded) -> Event<'a> {
         let reading = Reading { plan: self, snapshot, secret: &node.secret };
         let identity = reading.identify(undecoded);
-        let ctx: Vec<Param> = self.spec.contexts.iter().filter_map(|c| reading.param(c, undecoded)).collect();
+        let ctx = reading.params(undecoded);
         let facts = &snapshot.facts;
         Event {
             id: facts.id,
@@ -80,10 +80,8 @@ impl Plan {
 
     /// Finds the user alone, as it may leave the node.
     pub fn user<'a>(&'a self, snapshot: &'a Snapshot, secret: &'a Secret) -> Option<Who<'a>> {
-        let reading = Reading { plan: self, snapshot, secret };
-        let users = self.spec.contexts.iter().filter(|context| context.kind == ParamKind::User);
-        let found = users.filter_map(|context| reading.param(context, &mut Undecoded::default())).next()?;
-        Some(Who { value: found.value, hashed: found.hashed })
+        let params = Reading { plan: self, snapshot, secret }.params(&mut Undecoded::default());
+        who(&params, ParamKind::User)
     }
 }
 
@@ -121,63 +119,63 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn identify(&self, undecoded: &mut Undecoded) -> Identity<'a> {
-        self.plan
-            .spec
-            .keys
-            .iter()
-            .find_map(|key| self.own_key(key, undecoded))
-            .or_else(|| self.plan.spec.builtin_keys.then(|| self.builtin_key()).flatten())
+        let keys = self.plan.spec.keys.iter().zip(&self.plan.key_inputs);
+        keys.into_iter()
+            .find_map(|(key, &input)| self.own_key(key, input, undecoded))
+            .or_else(|| self.builtin_key(self.plan.builtin.as_ref()?))
             .unwrap_or_else(|| self.address_key())
     }
 
-    fn own_key(&self, key: &'a KeySpec, undecoded: &mut Undecoded) -> Option<Identity<'a>> {
-        let value = self.value(&key.source, undecoded).filter(|value| !value.is_empty())?;
-        let group = key.group.as_ref().map(|group| self.text_of(group));
-        let namespace = group.as_deref().map_or(Namespace::Own, Namespace::Group);
-        let sid = self.id(namespace, &[&value]);
+    fn own_key(&self, key: &'a KeySpec, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Identity<'a>> {
+        let value = self.value(&key.source, input, undecoded).filter(|value| !value.is_empty())?;
+        let sid = match &key.group {
+            None => self.secret.id(identity::OWN, &[&value]),
+            Some(group) => self.secret.id(&identity::group(&self.text_of(group)), &[&value]),
+        };
         let (value, hashed) = self.leaving(value, !key.show);
         let key = Key { source: Cow::Borrowed(&key.text), name: Cow::Borrowed(&key.name), value, hashed };
         Some(Identity { sid, key })
     }
 
-    /// The built-in keys in the order of the contract.
-    fn builtin_key(&self) -> Option<Identity<'a>> {
-        self.builtin_of_request().or_else(|| self.builtin_of_response()).or_else(|| self.authorization_key())
+    /// The built-in keys in the order of the contract: the request's, then those that a first answer
+    /// hands out, then `Authorization`.
+    fn builtin_key(&self, slots: &BuiltinSlots) -> Option<Identity<'a>> {
+        self.builtin_header(&slots.request_headers)
+            .or_else(|| self.builtin_cookie(slots.cookie))
+            .or_else(|| self.builtin_set_cookie(slots.set_cookie))
+            .or_else(|| self.builtin_header(&slots.response_headers))
+            .or_else(|| self.authorization_key(slots.authorization))
     }
 
-    fn builtin_of_request(&self) -> Option<Identity<'a>> {
-        let headers = BUILTIN_HEADERS.iter().filter_map(|name| {
-            let value = self.request_header(name).next()?;
-            self.builtin(Namespace::Header(name), name, value)
-        });
-        let cookies = BUILTIN_COOKIES.iter().filter_map(|name| {
-            let value = self.request_header("cookie").find_map(|header| http::cookie(header, name))?;
-            self.builtin(Namespace::Cookie(name), name, value)
-        });
-        headers.chain(cookies).next()
+    fn builtin_header(&self, slots: &[Slot]) -> Option<Identity<'a>> {
+        BUILTIN_HEADERS.iter().zip(slots).find_map(|(header, &slot)| {
+            let value = self.snapshot.get(slot).filter(|value| !value.is_empty())?;
+            Some(self.builtin(header, value))
+        })
     }
 
-    /// A first answer hands out the id that later requests bring.
-    fn builtin_of_response(&self) -> Option<Identity<'a>> {
-        let cookies = BUILTIN_COOKIES.iter().filter_map(|name| {
-            let value = self.response_header("set-cookie").find_map(|header| http::set_cookie(header, name))?;
-            self.builtin(Namespace::Cookie(name), name, value)
-        });
-        let headers = BUILTIN_HEADERS.iter().filter_map(|name| {
-            let value = self.response_header(name).next()?;
-            self.builtin(Namespace::Header(name), name, value)
-        });
-        cookies.chain(headers).next()
+    fn builtin_cookie(&self, slot: Slot) -> Option<Identity<'a>> {
+        self.best_cookie(self.snapshot.all(slot))
     }
 
-    fn authorization_key(&self) -> Option<Identity<'a>> {
-        let header = self.request_header("authorization").next()?;
-        Some(match http::authorization(header)? {
+    fn builtin_set_cookie(&self, slot: Slot) -> Option<Identity<'a>> {
+        // What follows the first pair are attributes.
+        self.best_cookie(self.snapshot.all(slot).filter_map(|header| header.split(|&b| b == b';').next()))
+    }
+
+    fn best_cookie<'b>(&self, headers: impl Iterator<Item = &'b [u8]>) -> Option<Identity<'a>> {
+        let known = headers.filter_map(|header| http::first_cookie(header, &BUILTIN_COOKIES));
+        let (rank, value) = known.min_by_key(|&(rank, _)| rank)?;
+        BUILTIN_COOKIES.get(rank).map(|cookie| self.builtin(cookie, value))
+    }
+
+    fn authorization_key(&self, slot: Slot) -> Option<Identity<'a>> {
+        Some(match http::authorization(self.snapshot.get(slot)?)? {
             Authorization::Jwt { iss, sub } => {
-                self.builtin_parts(Namespace::Jwt, "sub", &[iss.as_bytes(), b"\0", sub.as_bytes()])
+                self.builtin_parts(identity::JWT, "sub", &[iss.as_bytes(), b"\0", sub.as_bytes()])
             }
-            Authorization::Basic(user) => self.builtin_parts(Namespace::Basic, "user", &[&user]),
-            Authorization::Credential(text) => self.builtin_parts(Namespace::Credential, "credential", &[text]),
+            Authorization::Basic(user) => self.builtin_parts(identity::BASIC, "user", &[&user]),
+            Authorization::Credential(text) => self.builtin_parts(identity::CREDENTIAL, "credential", &[text]),
         })
     }
 
@@ -185,32 +183,33 @@ impl<'a> Reading<'a> {
     fn address_key(&self) -> Identity<'a> {
         let address = identity::address_text(&escape(self.snapshot.get(Slot::IP).unwrap_or_default()));
         match self.user_agent() {
-            b"" => self.builtin_parts(Namespace::Ip, "ip", &[address.as_bytes()]),
-            agent => self.builtin_parts(Namespace::IpUserAgent, "ip+ua", &[address.as_bytes(), b"\0", agent]),
+            b"" => self.builtin_parts(identity::IP, "ip", &[address.as_bytes()]),
+            agent => self.builtin_parts(identity::IP_USER_AGENT, "ip+ua", &[address.as_bytes(), b"\0", agent]),
         }
     }
 
-    fn builtin(&self, namespace: Namespace, name: &'static str, value: &[u8]) -> Option<Identity<'a>> {
-        (!value.is_empty()).then(|| self.builtin_parts(namespace, name, &[value]))
+    fn builtin(&self, key: &Builtin, value: &[u8]) -> Identity<'a> {
+        self.builtin_parts(key.namespace, key.name, &[value])
     }
 
     /// Values of built-in keys always leave as pseudonyms.
-    fn builtin_parts(&self, namespace: Namespace, name: &'static str, parts: &[&[u8]]) -> Identity<'a> {
+    fn builtin_parts(&self, namespace: &'static str, name: &'static str, parts: &[&[u8]]) -> Identity<'a> {
         let key = Key {
-            source: Cow::Owned(namespace.to_string()),
+            source: Cow::Borrowed(namespace),
             name: Cow::Borrowed(name),
             value: Cow::Owned(identity::hex(&self.secret.id("pseudonym", parts))),
             hashed: true,
         };
-        Identity { sid: self.id(namespace, parts), key }
+        Identity { sid: self.secret.id(namespace, parts), key }
     }
 
-    fn id(&self, namespace: Namespace, parts: &[&[u8]]) -> identity::Id {
-        self.secret.id(&namespace.to_string(), parts)
+    fn params(&self, undecoded: &mut Undecoded) -> Vec<Param<'a>> {
+        let contexts = self.plan.spec.contexts.iter().zip(&self.plan.context_inputs);
+        contexts.filter_map(|(context, &input)| self.param(context, input, undecoded)).collect()
     }
 
-    fn param(&self, context: &'a ContextSpec, undecoded: &mut Undecoded) -> Option<Param<'a>> {
-        let value = self.value(&context.source, undecoded)?;
+    fn param(&self, context: &'a ContextSpec, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Param<'a>> {
+        let value = self.value(&context.source, input, undecoded)?;
         let (value, hashed) = self.leaving(value, context.hash);
         Some(Param {
             source: Cow::Borrowed(&context.text),
@@ -233,21 +232,18 @@ impl<'a> Reading<'a> {
         (cut(text, SHOWN), false)
     }
 
-    /// The value of a source, decoded.
-    fn value(&self, source: &Source, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
-        let raw = self.raw(&source.origin)?;
+    /// The value of a source, decoded. `input` is the header that it reads, when it reads one.
+    fn value(&self, source: &Source, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
+        let raw = self.raw(&source.origin, input)?;
         source.decoders.iter().try_fold(raw, |value, decoder| decoder.apply(value, undecoded))
     }
 
-    fn raw(&self, origin: &Origin) -> Option<Cow<'a, [u8]>> {
+    fn raw(&self, origin: &Origin, input: Option<Slot>) -> Option<Cow<'a, [u8]>> {
         let borrowed = match origin {
-            Origin::RequestHeader(name) => self.request_header(name).next()?,
-            Origin::RequestCookie(name) => {
-                self.request_header("cookie").find_map(|header| http::cookie(header, name))?
-            }
-            Origin::ResponseHeader(name) => self.response_header(name).next()?,
+            Origin::RequestHeader(_) | Origin::ResponseHeader(_) => self.snapshot.get(input?)?,
+            Origin::RequestCookie(name) => self.snapshot.all(input?).find_map(|header| http::cookie(header, name))?,
             Origin::ResponseCookie(name) => {
-                self.response_header("set-cookie").find_map(|header| http::set_cookie(header, name))?
+                self.snapshot.all(input?).find_map(|header| http::set_cookie(header, name))?
             }
             Origin::Uri => self.snapshot.get(Slot::TARGET)?,
             Origin::Method => self.snapshot.get(Slot::METHOD)?,
@@ -341,21 +337,11 @@ impl<'a> Reading<'a> {
     }
 
     fn user_agent(&self) -> &'a [u8] {
-        self.request_header("user-agent").next().unwrap_or_default()
+        self.snapshot.get(self.plan.user_agent).unwrap_or_default()
     }
 
     fn shown(&self, slot: Slot) -> Cow<'a, str> {
         cut(escape(self.snapshot.get(slot).unwrap_or_default()), SHOWN)
-    }
-
-    fn request_header(&self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let snapshot = self.snapshot;
-        self.plan.inputs.request_header_slot(name).into_iter().flat_map(|slot| snapshot.all(slot))
-    }
-
-    fn response_header(&self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let snapshot = self.snapshot;
-        self.plan.inputs.response_header_slot(name).into_iter().flat_map(|slot| snapshot.all(slot))
     }
 
     fn variable(&self, name: &str) -> Option<&'a [u8]> {

@@ -1,5 +1,7 @@
 //! Values inside header fields: cookies and `Authorization`.
 
+use identity::Builtin;
+
 use crate::decode;
 
 /// The first cookie of exactly this name in a `Cookie` header (RFC 6265, section 4.2.1).
@@ -10,6 +12,19 @@ pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// The value that a `Set-Cookie` header gives to the cookie of exactly this name.
 pub(crate) fn set_cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
     header.split(|&b| b == b';').next().and_then(|pair| named_value(pair, name))
+}
+
+/// Of the cookies in `header` that have a value, the one whose name stands first in `names`.
+pub(crate) fn first_cookie<'a>(header: &'a [u8], names: &[Builtin]) -> Option<(usize, &'a [u8])> {
+    let known = header.split(|&b| b == b';').filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let (name, value) = pair.split_at(memchr::memchr(b'=', pair)?);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let rank = names.iter().position(|known| known.name.as_bytes() == name.trim_ascii_end())?;
+        (!value.is_empty()).then_some((rank, value))
+    });
+    // Of equal names the first counts: `min_by_key` keeps it.
+    known.min_by_key(|&(rank, _)| rank)
 }
 
 fn named_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {

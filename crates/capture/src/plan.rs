@@ -3,6 +3,7 @@
 //! A [`PlanSpec`] is what the directives say; [`Plan::new`] finds out which bytes of a request it
 //! needs and gives each a [`Slot`]. Equal inputs share a slot, so nothing is copied twice.
 
+use identity::BUILTIN_HEADERS;
 use wire::ParamKind;
 
 use crate::snapshot::Slot;
@@ -116,24 +117,37 @@ pub struct VariableSlot {
 pub struct Plan {
     pub(crate) spec: PlanSpec,
     pub(crate) inputs: Inputs,
+    pub(crate) user_agent: Slot,
+    /// `None` when the built-in keys are off.
+    pub(crate) builtin: Option<BuiltinSlots>,
+    /// Inputs of the keys, in their order.
+    pub(crate) key_inputs: Vec<Option<Slot>>,
+    /// Inputs of the contexts, in their order.
+    pub(crate) context_inputs: Vec<Option<Slot>>,
+}
+
+/// Where the values of the built-in keys are.
+#[derive(Debug)]
+pub(crate) struct BuiltinSlots {
+    pub(crate) request_headers: [Slot; BUILTIN_HEADERS.len()],
+    pub(crate) cookie: Slot,
+    pub(crate) set_cookie: Slot,
+    pub(crate) response_headers: [Slot; BUILTIN_HEADERS.len()],
+    pub(crate) authorization: Slot,
 }
 
 impl Plan {
     /// Finds out what the plan needs to know of a request.
     pub fn new(spec: PlanSpec) -> Self {
         let mut inputs = Inputs::default();
-        inputs.request_header("user-agent");
+        let user_agent = inputs.request_header("user-agent");
         for template in spec.keys.iter().filter_map(|key| key.group.as_ref()).chain([&spec.application]) {
-            template.variables().for_each(|name| inputs.variable(name));
+            inputs.template(template);
         }
-        let sources = spec.keys.iter().map(|key| &key.source).chain(spec.contexts.iter().map(|c| &c.source));
-        for source in sources {
-            inputs.origin(&source.origin);
-        }
-        if spec.builtin_keys {
-            inputs.builtin_keys();
-        }
-        Self { spec, inputs }
+        let key_inputs = spec.keys.iter().map(|key| inputs.origin(&key.source.origin)).collect();
+        let context_inputs = spec.contexts.iter().map(|context| inputs.origin(&context.source.origin)).collect();
+        let builtin = spec.builtin_keys.then(|| inputs.builtin_keys());
+        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs }
     }
 
     /// Request headers to copy.
@@ -179,19 +193,17 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    fn next_slot(&mut self) -> Slot {
-        let slot = Slot(Slot::FIRST_FREE + self.given);
-        self.given += 1;
-        slot
-    }
-
-    fn origin(&mut self, origin: &Origin) {
+    /// The header that an origin reads, when it reads one.
+    fn origin(&mut self, origin: &Origin) -> Option<Slot> {
         match origin {
-            Origin::RequestHeader(name) => self.request_header(name),
-            Origin::RequestCookie(_) => self.request_header("cookie"),
-            Origin::ResponseHeader(name) => self.response_header(name),
-            Origin::ResponseCookie(_) => self.response_header("set-cookie"),
-            Origin::Value(template) => template.variables().for_each(|name| self.variable(name)),
+            Origin::RequestHeader(name) => Some(self.request_header(name)),
+            Origin::RequestCookie(_) => Some(self.request_header("cookie")),
+            Origin::ResponseHeader(name) => Some(self.response_header(name)),
+            Origin::ResponseCookie(_) => Some(self.response_header("set-cookie")),
+            Origin::Value(template) => {
+                self.template(template);
+                None
+            }
             Origin::Query(_)
             | Origin::Path
             | Origin::PathSegment(_)
@@ -200,50 +212,55 @@ impl Inputs {
             | Origin::Host
             | Origin::Ip
             | Origin::Scheme
-            | Origin::Status => {}
+            | Origin::Status => None,
         }
     }
 
-    fn builtin_keys(&mut self) {
-        for name in identity::BUILTIN_HEADERS {
-            self.request_header(&name.to_ascii_lowercase());
-            self.response_header(&name.to_ascii_lowercase());
-        }
-        self.request_header("cookie");
-        self.response_header("set-cookie");
-        self.request_header("authorization");
-    }
-
-    fn request_header(&mut self, name: &str) {
-        if self.request_header_slot(name).is_none() {
-            let slot = self.next_slot();
-            self.request_headers.push(HeaderSlot { name: name.to_owned(), slot });
+    fn builtin_keys(&mut self) -> BuiltinSlots {
+        let lower = BUILTIN_HEADERS.map(|header| header.name.to_ascii_lowercase());
+        BuiltinSlots {
+            request_headers: lower.each_ref().map(|name| self.request_header(name)),
+            cookie: self.request_header("cookie"),
+            set_cookie: self.response_header("set-cookie"),
+            response_headers: lower.each_ref().map(|name| self.response_header(name)),
+            authorization: self.request_header("authorization"),
         }
     }
 
-    fn response_header(&mut self, name: &str) {
-        if self.response_header_slot(name).is_none() {
-            let slot = self.next_slot();
-            self.response_headers.push(HeaderSlot { name: name.to_owned(), slot });
+    fn request_header(&mut self, name: &str) -> Slot {
+        header_slot(&mut self.request_headers, name, &mut self.given)
+    }
+
+    fn response_header(&mut self, name: &str) -> Slot {
+        header_slot(&mut self.response_headers, name, &mut self.given)
+    }
+
+    fn template(&mut self, template: &Template) {
+        for name in template.variables() {
+            if self.variable_slot(name).is_none() {
+                let slot = next_slot(&mut self.given);
+                self.variables.push(VariableSlot { name: name.to_owned(), slot });
+            }
         }
-    }
-
-    fn variable(&mut self, name: &str) {
-        if self.variable_slot(name).is_none() {
-            let slot = self.next_slot();
-            self.variables.push(VariableSlot { name: name.to_owned(), slot });
-        }
-    }
-
-    pub(crate) fn request_header_slot(&self, name: &str) -> Option<Slot> {
-        self.request_headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.slot)
-    }
-
-    pub(crate) fn response_header_slot(&self, name: &str) -> Option<Slot> {
-        self.response_headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.slot)
     }
 
     pub(crate) fn variable_slot(&self, name: &str) -> Option<Slot> {
         self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.slot)
     }
+}
+
+/// The slot of a header, given now when it has none yet.
+fn header_slot(headers: &mut Vec<HeaderSlot>, name: &str, given: &mut u16) -> Slot {
+    if let Some(header) = headers.iter().find(|header| header.name == name) {
+        return header.slot;
+    }
+    let slot = next_slot(given);
+    headers.push(HeaderSlot { name: name.to_owned(), slot });
+    slot
+}
+
+fn next_slot(given: &mut u16) -> Slot {
+    let slot = Slot(Slot::FIRST_FREE + *given);
+    *given += 1;
+    slot
 }

@@ -71,21 +71,57 @@ impl std::fmt::Debug for Secret {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            // A nibble is below 16.
-            text.push(char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default()));
-        }
-    }
-    text
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let text = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+    // Digits are ASCII.
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Namespace of an own key without a group.
+pub const OWN: &str = "own";
+/// Namespace of `iss`, zero byte, `sub` of a JWT in `Authorization`.
+pub const JWT: &str = "jwt";
+/// Namespace of the user name of `Authorization: Basic`.
+pub const BASIC: &str = "basic";
+/// Namespace of what follows the scheme in `Authorization`.
+pub const CREDENTIAL: &str = "credential";
+/// Namespace of address text, zero byte, user-agent.
+pub const IP_USER_AGENT: &str = "ip+ua";
+/// Namespace of address text.
+pub const IP: &str = "ip";
+
+/// Namespace of an own key with a group.
+pub fn group(group: &str) -> String {
+    format!("group:{group}")
+}
+
+/// A header or cookie that many applications keep a session id in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// Its name; headers in any case, cookies exactly.
+    pub name: &'static str,
+    /// Its namespace; headers in lower case.
+    pub namespace: &'static str,
+}
+
+macro_rules! builtin {
+    ($prefix:literal, $($name:literal as $spelled:literal),*) => {
+        [$(Builtin { name: $name, namespace: concat!($prefix, $spelled) }),*]
+    };
+    ($prefix:literal, $($name:literal),*) => { builtin!($prefix, $($name as $name),*) };
 }
 
 /// Built-in headers of requests and, after the cookies, of responses, in the order they are tried.
-pub const BUILTIN_HEADERS: [&str; 3] = ["Mcp-Session-Id", "X-Session-Id", "Session-Id"];
+pub const BUILTIN_HEADERS: [Builtin; 3] = builtin!(
+    "header:",
+    "Mcp-Session-Id" as "mcp-session-id",
+    "X-Session-Id" as "x-session-id",
+    "Session-Id" as "session-id"
+);
 
 /// Built-in cookies of requests and, in `Set-Cookie`, of responses, in the order they are tried.
-pub const BUILTIN_COOKIES: [&str; 12] = [
+pub const BUILTIN_COOKIES: [Builtin; 12] = builtin!(
+    "cookie:",
     "PHPSESSID",
     "JSESSIONID",
     "ASP.NET_SessionId",
@@ -97,47 +133,8 @@ pub const BUILTIN_COOKIES: [&str; 12] = [
     "laravel_session",
     "_session_id",
     "ci_session",
-    "sid",
-];
-
-/// What kind of thing a value is. Equal values of different kinds are different sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Namespace<'a> {
-    /// An own key without a group.
-    Own,
-    /// An own key with this group.
-    Group(&'a str),
-    /// The built-in header of this name, in any case.
-    Header(&'a str),
-    /// The built-in cookie of exactly this name.
-    Cookie(&'a str),
-    /// `iss`, zero byte, `sub` of a JWT in `Authorization`.
-    Jwt,
-    /// The user name of `Authorization: Basic`.
-    Basic,
-    /// What follows the scheme in `Authorization`.
-    Credential,
-    /// Address text, zero byte, user-agent.
-    IpUserAgent,
-    /// Address text.
-    Ip,
-}
-
-impl std::fmt::Display for Namespace<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Own => f.write_str("own"),
-            Self::Group(group) => write!(f, "group:{group}"),
-            Self::Header(name) => write!(f, "header:{}", name.to_ascii_lowercase()),
-            Self::Cookie(name) => write!(f, "cookie:{name}"),
-            Self::Jwt => f.write_str("jwt"),
-            Self::Basic => f.write_str("basic"),
-            Self::Credential => f.write_str("credential"),
-            Self::IpUserAgent => f.write_str("ip+ua"),
-            Self::Ip => f.write_str("ip"),
-        }
-    }
-}
+    "sid"
+);
 
 /// Address text for identity: IPv4 dotted (IPv4-mapped too), IPv6 its /64, because a household or
 /// a phone has a whole /64 and changes addresses within it.
@@ -198,16 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_are_written_as_the_contract_says() {
-        for (namespace, text) in [
-            (Namespace::Own, "own"),
-            (Namespace::Group("shop.test"), "group:shop.test"),
-            (Namespace::Header("Mcp-Session-Id"), "header:mcp-session-id"),
-            (Namespace::Cookie("PHPSESSID"), "cookie:PHPSESSID"),
-            (Namespace::IpUserAgent, "ip+ua"),
-        ] {
-            assert_eq!(namespace.to_string(), text);
+    fn namespaces_of_built_in_keys_are_their_kind_and_name() {
+        for header in BUILTIN_HEADERS {
+            assert_eq!(header.namespace, format!("header:{}", header.name.to_lowercase()));
         }
+        for cookie in BUILTIN_COOKIES {
+            assert_eq!(cookie.namespace, format!("cookie:{}", cookie.name));
+        }
+        assert_eq!(group("shop.test"), "group:shop.test");
     }
 
     #[test]
