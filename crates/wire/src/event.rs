@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
 
 use crate::lenient::{ByteId, Fields, Text};
 
 /// Version of the record format that this crate writes and fully understands.
-const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 
 /// Request id: 16 bytes in the layout of a UUIDv7, so it tells the request's time.
 pub type RequestId = [u8; 16];
@@ -201,12 +201,6 @@ pub enum RecordError {
 }
 
 impl<'a> Event<'a> {
-    /// Appends the event to `out` as one MessagePack map.
-    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), RecordError> {
-        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
-        self.serialize(&mut serializer).map_err(|e| RecordError::Malformed(e.to_string()))
-    }
-
     /// Reads one event from the bytes of a MessagePack map.
     pub fn decode(record: &'a [u8]) -> Result<Self, RecordError> {
         let decoded: Decoded<'a> = rmp_serde::from_slice(record).map_err(|e| RecordError::Malformed(e.to_string()))?;
@@ -214,92 +208,6 @@ impl<'a> Event<'a> {
             Decoded::Known(event) => Ok(*event),
             Decoded::Newer(v) => Err(RecordError::NewerVersion(v)),
         }
-    }
-}
-
-impl Serialize for Event<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-
-        let optional = [
-            self.seq.is_some(),
-            self.up.is_some(),
-            self.user.is_some(),
-            self.role.is_some(),
-            !self.ctx.is_empty(),
-            self.mcp.is_some(),
-            self.gql.is_some(),
-            !self.attacks.is_empty(),
-            self.full.is_some(),
-        ];
-        let len = 20 + optional.iter().filter(|&&present| present).count() + self.extra.len();
-        let mut map = s.serialize_map(Some(len))?;
-        map.serialize_entry("v", &VERSION)?;
-        map.serialize_entry("id", serde_bytes::Bytes::new(&self.id))?;
-        if let Some(seq) = &self.seq {
-            map.serialize_entry("seq", &(serde_bytes::Bytes::new(&seq.instance), seq.number))?;
-        }
-        map.serialize_entry("node", &self.node)?;
-        map.serialize_entry("app", &self.app)?;
-        map.serialize_entry("kid", serde_bytes::Bytes::new(&self.kid))?;
-        map.serialize_entry("sid", serde_bytes::Bytes::new(&self.sid))?;
-        let key = &self.key;
-        map.serialize_entry("key", &(&key.source, &key.name, &key.value, key.hashed))?;
-        map.serialize_entry("conn", &self.conn)?;
-        map.serialize_entry("n", &self.n)?;
-        map.serialize_entry("host", &self.host)?;
-        map.serialize_entry("method", &self.method)?;
-        map.serialize_entry("path", &self.path)?;
-        map.serialize_entry("proto", &self.proto)?;
-        map.serialize_entry("scheme", &self.scheme)?;
-        map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("dur", &self.dur)?;
-        if let Some(up) = &self.up {
-            map.serialize_entry("up", up)?;
-        }
-        map.serialize_entry("in", &self.bytes_in)?;
-        map.serialize_entry("out", &self.bytes_out)?;
-        map.serialize_entry("ip", &self.ip)?;
-        map.serialize_entry("ua", &self.ua)?;
-        for (name, who) in [("user", &self.user), ("role", &self.role)] {
-            if let Some(who) = who {
-                map.serialize_entry(name, &(&who.value, who.hashed))?;
-            }
-        }
-        if !self.ctx.is_empty() {
-            map.serialize_entry("ctx", &Each(&self.ctx))?;
-        }
-        if let Some(mcp) = &self.mcp {
-            map.serialize_entry("mcp", &(&mcp.method, &mcp.primitive, &mcp.arguments, &mcp.error))?;
-        }
-        if let Some(gql) = &self.gql {
-            map.serialize_entry("gql", &(&gql.kind, &gql.operation))?;
-        }
-        if !self.attacks.is_empty() {
-            map.serialize_entry("attacks", &Each(&self.attacks))?;
-        }
-        if let Some(full) = &self.full {
-            map.serialize_entry("full", serde_bytes::Bytes::new(full))?;
-        }
-        for (name, value) in &self.extra {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-/// A list whose elements are written as arrays.
-struct Each<'a, T>(&'a [T]);
-
-impl Serialize for Each<'_, Param<'_>> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.0.iter().map(|p| (&p.source, &p.name, p.kind.as_str(), &p.value, p.hashed)))
-    }
-}
-
-impl Serialize for Each<'_, Attack<'_>> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.0.iter().map(|a| (&a.kind, &a.point, &a.payload, &a.engine, a.blocked)))
     }
 }
 

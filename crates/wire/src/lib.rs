@@ -11,6 +11,7 @@
 //!   ([`RecordError::NewerVersion`]) from a broken record ([`RecordError::Malformed`]).
 #![forbid(unsafe_code)]
 
+mod encode;
 mod event;
 mod forward;
 mod lenient;
