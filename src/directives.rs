@@ -168,18 +168,20 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn room_for_one_more(conf: &LocConf) -> Result<(), String> {
+fn room_for_one_more(conf: &LocConf, text: &str) -> Result<(), String> {
     if conf.parameters() < MAX_PARAMETERS {
         return Ok(());
     }
-    Err(format!("is one parameter too many: a level has at most {MAX_PARAMETERS} keys and contexts together"))
+    Err(format!(
+        "source \"{text}\" is one parameter too many: a level has at most {MAX_PARAMETERS} keys and contexts together"
+    ))
 }
 
 fn key(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
     const OPTIONS: &str = "\"name=\", \"group=\" or \"show\"";
     let text = args.first();
     let source = source(text)?;
-    room_for_one_more(conf)?;
+    room_for_one_more(conf, text)?;
     let mut key = KeySpec { text: text.to_owned(), source, name: Source::default_name(text), group: None, show: false };
     for option in args.options() {
         match option.split_once('=') {
@@ -197,7 +199,7 @@ fn context(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
     const OPTIONS: &str = "\"name=\", \"type=\", \"hash\" or \"show\"";
     let text = args.first();
     let source = source(text)?;
-    room_for_one_more(conf)?;
+    room_for_one_more(conf, text)?;
     let mut context = ContextSpec {
         text: text.to_owned(),
         source,

@@ -118,8 +118,7 @@ struct Connection {
 
 impl Connection {
     async fn run(self, started: Instant) -> io::Result<()> {
-        let mut stream = TcpStream::connect(self.load.address).await?;
-        stream.set_nodelay(true)?;
+        let mut stream = self.connect().await?;
         let mut buffer = Vec::with_capacity(16 * 1024);
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -142,40 +141,68 @@ impl Connection {
             } else {
                 stream.write_all(head.as_bytes()).await?;
             }
-            read_answer(&mut stream, &mut buffer).await?;
+            let kept = read_answer(&mut stream, &mut buffer).await?;
             self.answered.fetch_add(1, Ordering::Relaxed);
+            if !kept {
+                // NGINX ends a connection after `keepalive_requests`.
+                stream = self.connect().await?;
+            }
         }
         Ok(())
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.load.address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 
 /// Reads one answer with a `Content-Length`; nothing of a next one may follow, as none was asked for.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {
+/// Whether the connection stays.
+async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool> {
     buffer.clear();
     loop {
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Some(length) = answer_length(buffer) {
-            while buffer.len() < length {
+        if let Some(answer) = Answer::of(buffer) {
+            while buffer.len() < answer.length {
                 if stream.read_buf(buffer).await? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
-            return Ok(());
+            return Ok(answer.kept);
         }
     }
 }
 
-/// Head and body together, once the head is whole.
-fn answer_length(answer: &[u8]) -> Option<usize> {
-    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let body = answer.get(..head)?.split(|&byte| byte == b'\n').find_map(|line| {
-        let (name, value) = line.split_at_checked(line.iter().position(|&byte| byte == b':')?)?;
-        let length = name.eq_ignore_ascii_case(b"content-length").then(|| value.trim_ascii_start())?;
-        std::str::from_utf8(length.get(1..)?).ok()?.trim().parse::<usize>().ok()
-    });
-    Some(head + body.unwrap_or(0))
+/// What an answer's head says.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    /// Bytes of head and body together.
+    length: usize,
+    /// Whether the connection stays.
+    kept: bool,
+}
+
+impl Answer {
+    /// Of the bytes so far, once the head is whole.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let mut answer = Self { length: head, kept: true };
+        for line in bytes.get(..head)?.split(|&byte| byte == b'\n') {
+            let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+            let Some((name, value)) = line.split_at_checked(colon) else { continue };
+            let value = value.get(1..)?.trim_ascii();
+            if name.eq_ignore_ascii_case(b"content-length") {
+                answer.length += std::str::from_utf8(value).ok()?.parse::<usize>().ok()?;
+            } else if name.eq_ignore_ascii_case(b"connection") {
+                answer.kept = !value.eq_ignore_ascii_case(b"close");
+            }
+        }
+        Some(answer)
+    }
 }
 
 #[cfg(test)]
@@ -185,8 +212,9 @@ mod tests {
     #[test]
     fn an_answer_ends_where_its_content_length_says() {
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\n";
-        assert_eq!(answer_length(answer), Some(answer.len()));
-        assert_eq!(answer_length(b"HTTP/1.1 200 OK\r\nContent-"), None);
-        assert_eq!(answer_length(b"HTTP/1.1 204 No Content\r\n\r\n"), Some(27));
+        assert_eq!(Answer::of(answer), Some(Answer { length: answer.len(), kept: true }));
+        assert_eq!(Answer::of(b"HTTP/1.1 200 OK\r\nContent-"), None);
+        let last = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        assert_eq!(Answer::of(last), Some(Answer { length: last.len(), kept: false }));
     }
 }

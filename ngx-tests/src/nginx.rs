@@ -121,13 +121,13 @@ impl Nginx {
         self.process.signal(signal)
     }
 
-    /// Lets it finish what it does, stops it, and reads the error log.
-    pub fn stop(self) -> Result<(), NginxError> {
+    /// Lets it finish what it does, stops it, and returns the error log, in which must be no trouble.
+    pub fn stop(self) -> Result<String, NginxError> {
         self.stop_allowing(&[])
     }
 
     /// The same, where lines that hold one of `allowed` are expected.
-    pub fn stop_allowing(mut self, allowed: &[&str]) -> Result<(), NginxError> {
+    pub fn stop_allowing(mut self, allowed: &[&str]) -> Result<String, NginxError> {
         self.process.stop(Signal::QUIT, QUIT)?;
         let log = self.error_log();
         let trouble: Vec<&str> = log
@@ -135,7 +135,10 @@ impl Nginx {
             .filter(|line| TROUBLE.iter().any(|word| line.contains(word)))
             .filter(|line| !allowed.iter().any(|word| line.contains(word)))
             .collect();
-        if trouble.is_empty() { Ok(()) } else { Err(NginxError::Trouble(trouble.join("\n"))) }
+        if trouble.is_empty() {
+            return Ok(log);
+        }
+        Err(NginxError::Trouble(trouble.join("\n")))
     }
 }
 

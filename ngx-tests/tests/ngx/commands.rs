@@ -39,6 +39,7 @@ async fn sessions_and_their_requests_are_shown_in_a_terminal() {
     assert!(list.contains(&adas.id), "{list}");
     let (well, story) = run(&site.collector, &["session", &adas.id]);
     assert!(well, "{story}");
+    let story = story.split_once("STATUS").unwrap().1;
     let told = ["/api/login", "/api/products/7", "/api/cart", "/api/orders", "/api/profile"];
     let places: Vec<Option<usize>> = told.iter().map(|path| story.find(path)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{story}");

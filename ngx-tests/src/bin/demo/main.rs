@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use ngx_tests::clients::{self, Scene};
 use ngx_tests::wait;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use stage::Stage;
@@ -81,13 +82,25 @@ async fn once(stage: &Stage, deadline: Duration) -> Result<ExitCode, Failure> {
     let sessions = stage.rest().sessions().await?;
     print!("{}", table::of(&sessions));
     let stored: u64 = sessions.iter().map(|session| session.requests).sum();
-    let found = table::distinct(&sessions);
-    let expected = scene.ledger.expected_sessions();
-    let outcome = serde_json::json!({
-        "requests": requests, "stored": stored, "sessions": found, "expected_sessions": expected,
-    });
-    println!("{outcome}");
-    Ok(if requests == stored && found == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let expected_sessions = scene.ledger.expected_sessions();
+    let outcome = Outcome { requests, stored, sessions: table::distinct(&sessions), expected_sessions };
+    println!("{}", serde_json::to_string(&outcome)?);
+    Ok(if outcome.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `--once` ends with: what the clients say, and what the API says.
+#[derive(Serialize)]
+struct Outcome {
+    requests: u64,
+    stored: u64,
+    sessions: u64,
+    expected_sessions: u64,
+}
+
+impl Outcome {
+    fn is_right(&self) -> bool {
+        self.requests == self.stored && self.sessions == self.expected_sessions
+    }
 }
 
 /// How long a person thinks between two requests while somebody watches.

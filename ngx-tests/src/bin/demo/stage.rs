@@ -62,6 +62,7 @@ impl Stage {
         drop(relay);
         collector.stop()?;
         drop(shop);
-        Ok(stopped?)
+        stopped?;
+        Ok(())
     }
 }
