@@ -5,6 +5,7 @@ use std::fs;
 
 use ngx_tests::collector::Collector;
 use ngx_tests::forward::{SESSIONS, Sender, entry, frame, record};
+use ngx_tests::wait;
 
 /// What a line of the trace says, as far as it matters.
 #[derive(Debug, PartialEq)]
@@ -23,7 +24,9 @@ async fn the_log_is_synced_before_each_acknowledgement() {
     let trace = ngx_tests::folder::temporary().unwrap();
     let file = trace.path().join("trace");
     let calls = "trace=fsync,fdatasync,sync_file_range,write,writev,pwrite64,pwritev,sendto,sendmsg";
-    let under = ["strace", "-f", "-y", "-s", "64", "-e", calls, "-e", "signal=none", "-o", file.to_str().unwrap()];
+    // With -D the collector is our child and the tracer its own: signals go to the collector.
+    let under =
+        ["strace", "-D", "-f", "-y", "-s", "64", "-e", calls, "-e", "signal=none", "-o", file.to_str().unwrap()];
     let mut collector = Collector::new().unwrap().under(&under);
     collector.run().await.unwrap();
     let mut sender = Sender::connect(&collector.ingest()).unwrap();
@@ -32,9 +35,11 @@ async fn the_log_is_synced_before_each_acknowledgement() {
         sender.send(&frame(SESSIONS, entry(record(*b"instance", n, 1)), 1, &chunk)).unwrap();
         assert_eq!(sender.ack().unwrap(), chunk);
     }
+    let id = collector.id().unwrap();
     collector.stop().unwrap();
-
-    let calls = read(&fs::read_to_string(&file).unwrap());
+    let end = format!("{id} +++ exited");
+    let whole = async || fs::read_to_string(&file).ok().filter(|trace| trace.contains(&end));
+    let calls = read(&wait::until("the end of the trace", wait::LONG, whole).await.unwrap());
 
     let mut acked = 0;
     let (mut written, mut synced) = (false, false);
