@@ -13,12 +13,17 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What is written at a start to see whether there is room.
 const PROBE_BYTES: usize = 1 << 20;
+/// How often it is looked whether another server lets go.
+const LOCK_TRIES: u32 = 20;
+/// How long is waited between looks.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// An open data directory. Nobody else has it.
 #[derive(Debug)]
@@ -69,7 +74,7 @@ impl DataDir {
         let lock_path = path.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
         let lock = lock.map_err(refused(&lock_path))?;
-        lock.try_lock().map_err(|error| match error {
+        take(&lock).map_err(|error| match error {
             TryLockError::WouldBlock => DataDirError::InUse(path.to_owned()),
             TryLockError::Error(error) => refused(&lock_path)(error),
         })?;
@@ -114,6 +119,17 @@ impl DataDir {
     pub fn clock_file(&self) -> PathBuf {
         self.path.join("clock.json")
     }
+}
+
+/// Locks the file. A server that was killed a moment ago may still be on its way out of memory.
+fn take(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
+            result => return result,
+        }
+    }
+    lock.try_lock()
 }
 
 /// Readable by its owner only: what is in it are other people's requests.

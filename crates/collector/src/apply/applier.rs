@@ -1,6 +1,6 @@
 //! The state machine: log records in, batches for the store out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{Aside, SetAside};
 use crate::KEPT_DAYS;
 use crate::ingest::{LogEntry, NotAnEntry};
 use crate::metrics::{AsideReason, Metrics};
-use crate::model::{Day, Id, Micros};
+use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
 use crate::store::{Arrival, Batch, Position, Resume, SeqRange, SeqSet, Store, StoreError};
 
@@ -224,16 +224,20 @@ impl<A: Aside> Applier<A> {
 
     /// Leaves out requests without `seq` whose id is in the store or twice in the batch.
     fn drop_known_ids(&mut self) -> Result<(), StoreError> {
-        let told = self.pending.days.values().flat_map(|day| &day.rows).filter(|row| row.told_by_id);
-        let ids: Vec<Id> = told.map(|row| row.request.id).collect();
-        if ids.is_empty() {
+        let rows = self.pending.days.values().flat_map(|day| &day.rows);
+        let mut told: Vec<_> = rows.filter(|row| row.told_by_id).map(|row| (row.arrival, row.request.id)).collect();
+        if told.is_empty() {
             return Ok(());
         }
+        let ids: Vec<_> = told.iter().map(|(_, id)| *id).collect();
         let mut taken = self.store.known(&ids)?;
+        // Of equals the first to arrive stays, whichever day it is on.
+        told.sort_unstable();
+        let new: HashSet<_> = told.into_iter().filter(|(_, id)| taken.insert(*id)).map(|(at, _)| at).collect();
         let (before, counts) = (&self.before, &mut self.counts);
         for (day, batch) in &mut self.pending.days {
             batch.rows.retain(|row| {
-                let new = !row.told_by_id || taken.insert(row.request.id);
+                let new = !row.told_by_id || new.contains(&row.arrival);
                 let read_again = before.get(day).is_some_and(|&applied| row.arrival.pos < applied);
                 counts.duplicates += u64::from(!new && !read_again);
                 new

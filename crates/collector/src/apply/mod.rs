@@ -20,3 +20,6 @@ pub use applier::{Applier, ApplyError};
 pub use apply_thread::{ApplyStopped, ApplyThread};
 pub use aside::{Aside, AsideFiles, MemoryAside, SetAside};
 pub use clock_guard::{ClockGuard, Seen};
+
+#[cfg(test)]
+mod tests;
