@@ -115,8 +115,11 @@ impl<D: Disk> Log<D> {
         let mut recovery = Recovery::default();
         let active = match firsts.last() {
             None => {
-                firsts.push(options.start);
-                create_segment(&disk, options.start)?
+                let (first, name) = (options.start, segment_name(options.start));
+                firsts.push(first);
+                let file = disk.create(&name).map_err(Error::io("create", &name))?;
+                disk.sync_directory().map_err(Error::io("sync", &directory))?;
+                Segment { file, first, length: 0, synced: 0 }
             }
             Some(&first) => {
                 let name = segment_name(first);
@@ -243,31 +246,37 @@ impl<D: Disk> Log<D> {
             // Readers are told first; they would find no file.
             self.shared.segments().remove(&first);
             let name = segment_name(first);
-            let removed = self.disk.remove(&name).map_err(Error::io("remove", &name));
+            if let Err(error) = self.disk.remove(&name) {
+                self.shared.segments().insert(first);
+                return Err(Error::io("remove", &name)(error));
+            }
             // One at a time: two removals may reach the disk in either order, and leave a gap.
-            let synced =
-                removed.and_then(|()| self.disk.sync_directory().map_err(Error::io("sync", &self.disk.name())));
-            if let Err(error) = synced {
+            if let Err(error) = self.disk.sync_directory() {
                 self.failed = true;
-                return Err(error);
+                return Err(Error::io("sync", &self.disk.name())(error));
             }
             freed += next - first;
         }
     }
 
-    /// Begins a new segment. The old one is durable before the new one exists.
-    fn roll(&mut self) -> Result<(), Error> {
+    /// Begins a new segment, unless the last one is empty, so that what was written until now can
+    /// be released apart from what follows. The old one is durable before the new one exists.
+    pub fn roll(&mut self) -> Result<(), Error> {
         self.sync()?;
-        let first = self.end();
-        match create_segment(&self.disk, first) {
-            Ok(segment) => self.active = segment,
-            Err(error) => {
-                // Half a segment is worse than none; a full disk may be asked again.
-                let gone = self.disk.remove(&segment_name(first));
-                self.failed = gone.is_err_and(|e| e.kind() != std::io::ErrorKind::NotFound);
-                return Err(error);
-            }
+        if self.active.length == 0 {
+            return Ok(());
         }
+        let first = self.end();
+        let name = segment_name(first);
+        // Nothing is changed when this fails; a full disk may be asked again.
+        let file = self.disk.create(&name).map_err(Error::io("create", &name))?;
+        if let Err(error) = self.disk.sync_directory() {
+            // The file may be there after a crash or not: nothing may be appended before the next
+            // open has seen which.
+            self.failed = true;
+            return Err(Error::io("sync", &self.disk.name())(error));
+        }
+        self.active = Segment { file, first, length: 0, synced: 0 };
         self.shared.segments().insert(first);
         Ok(())
     }
@@ -285,13 +294,6 @@ impl<D: Disk> Log<D> {
     fn check_usable(&self) -> Result<(), Error> {
         if self.failed { Err(Error::Failed) } else { Ok(()) }
     }
-}
-
-fn create_segment<D: Disk>(disk: &D, first: Position) -> Result<Segment<D::File>, Error> {
-    let name = segment_name(first);
-    let file = disk.create(&name).map_err(Error::io("create", &name))?;
-    disk.sync_directory().map_err(Error::io("sync", &disk.name()))?;
-    Ok(Segment { file, first, length: 0, synced: 0 })
 }
 
 /// Each segment but the last must end where the next begins: all of it was synced before.

@@ -33,6 +33,8 @@ struct State {
     power: Option<u64>,
     failing_syncs: u32,
     failing_writes: u32,
+    /// Changes and syncs of the directory that still work before one fails.
+    directory_fails_after: Option<u32>,
     syncs: u64,
 }
 
@@ -77,6 +79,7 @@ impl SimDisk {
             power: None,
             failing_syncs: 0,
             failing_writes: 0,
+            directory_fails_after: None,
             syncs: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -133,6 +136,11 @@ impl SimDisk {
         self.state().failing_writes = times;
     }
 
+    /// After so many more changes and syncs of the directory, one fails.
+    pub fn fail_directory_after(&self, operations: u32) {
+        self.state().directory_fails_after = Some(operations);
+    }
+
     /// How many syncs of files succeeded.
     pub fn syncs(&self) -> u64 {
         self.state().syncs
@@ -179,6 +187,20 @@ impl SimDisk {
         self.operate(life)
     }
 
+    /// For operations that change the directory.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.now()?;
+        match &mut state.directory_fails_after {
+            Some(0) => {
+                state.directory_fails_after = None;
+                return Err(io::Error::other("injected failure of the directory"));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(state)
+    }
+
     fn handle(&self, state: &State, index: usize) -> SimHandle {
         SimHandle { disk: self.clone(), index, life: state.life }
     }
@@ -191,6 +213,7 @@ impl State {
         self.power = None;
         self.failing_syncs = 0;
         self.failing_writes = 0;
+        self.directory_fails_after = None;
     }
 
     fn used(&self) -> u64 {
@@ -236,7 +259,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<SimHandle> {
-        let mut state = self.now()?;
+        let mut state = self.change()?;
         if state.visible.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -253,11 +276,11 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.now()?.visible.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.change()?.visible.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let mut state = self.now()?;
+        let mut state = self.change()?;
         state.durable = state.visible.clone();
         Ok(())
     }

@@ -16,6 +16,7 @@ enum Step {
     Kill,
     FailSync,
     FailWrite,
+    FailDirectory(u32),
     DiskFull(u64),
 }
 
@@ -29,6 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Kill),
         1 => Just(Step::FailSync),
         1 => Just(Step::FailWrite),
+        1 => (0u32..4).prop_map(Step::FailDirectory),
         1 => (0u64..300).prop_map(Step::DiskFull),
     ];
     prop::collection::vec(step, 1..60)
@@ -100,6 +102,7 @@ impl Run {
             }
             Step::FailSync => self.disk.fail_syncs(1),
             Step::FailWrite => self.disk.fail_writes(1),
+            Step::FailDirectory(after) => self.disk.fail_directory_after(after),
             Step::DiskFull(room) => {
                 let used: usize = self.disk.files().iter().map(|(_, length)| length).sum();
                 self.disk.set_capacity(used as u64 + room);
