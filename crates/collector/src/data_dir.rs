@@ -4,6 +4,7 @@
 //! lock              taken by the running server
 //! clock.json        when the clock was last believed
 //! log/              what was acknowledged
+//! log-days.json     where in it days begin
 //! days/             the store: one file for each UTC day, and positions.json
 //! set-aside/        records that could not be read
 //! temp/             what does not fit into memory; emptied at each start
@@ -113,6 +114,11 @@ impl DataDir {
     /// What does not fit into memory.
     pub fn temp(&self) -> PathBuf {
         self.path.join("temp")
+    }
+
+    /// Where in the log days begin.
+    pub fn log_days_file(&self) -> PathBuf {
+        self.path.join("log-days.json")
     }
 
     /// When the clock was last believed.

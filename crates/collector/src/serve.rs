@@ -10,7 +10,7 @@ use spool::{Log, Options, OsDisk};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::api;
-use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard};
+use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays};
 use crate::clock::{Clock, SystemClock};
 use crate::data_dir::{DataDir, DataDirError, load_json};
 use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
@@ -122,6 +122,10 @@ impl Server {
         progress.set_applied(resume.complete);
         let guard = open_guard(&data_dir, &settings, store.newest(), clock.as_ref())?;
 
+        let log_days_file = data_dir.log_days_file();
+        let log_days = LogDays::load(log_days_file.clone())
+            .map_err(|source| ServeError::File { path: log_days_file.display().to_string(), source })?;
+
         let ingest = sockets::bind(&settings.ingest).await?;
         let api = sockets::bind(&settings.api).await?;
         let (jobs, queue) = mpsc::channel(JOBS);
@@ -143,6 +147,7 @@ impl Server {
             progress: Arc::clone(&progress),
             journal: jobs.downgrade(),
             log_retain: settings.log_retain,
+            log_days,
             guard,
             guard_file: data_dir.clock_file(),
             clock: Arc::clone(&clock),

@@ -243,11 +243,8 @@ fn a_log_that_belongs_to_nothing_is_not_used_silently() {
     server.wait_for("the request", |shared| shared.store.rows() == 1);
     server.stop().unwrap();
     let log = dir.path().join("data/log");
-    let segment = std::fs::read_dir(&log)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "seg"));
-    let segment = segment.unwrap();
+    let files = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
+    let segment = files.filter(|path| path.extension().is_some_and(|extension| extension == "seg")).max().unwrap();
     let bytes = std::fs::read(&segment).unwrap();
 
     // An incomplete last record is cut; but what was acknowledged before it must be there.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use spool::{OsDisk, Reader};
 use tokio::sync::mpsc;
 
-use super::{Applier, ApplyError, AsideFiles, ClockGuard};
+use super::{Applier, ApplyError, AsideFiles, ClockGuard, LogDays};
 use crate::clock::Clock;
 use crate::data_dir;
 use crate::ingest::{Job, Progress};
@@ -43,6 +43,8 @@ pub struct ApplyThread {
     pub journal: mpsc::WeakSender<Job>,
     /// Bytes of applied log that are kept.
     pub log_retain: u64,
+    /// Where in the log days begin.
+    pub log_days: LogDays,
     /// Which day it is.
     pub guard: ClockGuard,
     /// Where the guard's memory is kept.
@@ -165,12 +167,24 @@ impl ApplyThread {
         }
     }
 
-    /// Lets the journal remove what is applied and beyond what is kept.
-    fn release(&self, complete: Position) {
-        let upto = complete.min(self.reader.synced().saturating_sub(self.log_retain));
+    /// Lets the journal remove what is in the store and either beyond what is kept in bytes, or
+    /// over a week old.
+    fn release(&mut self, complete: Position) {
+        let today = self.guard.today();
+        let end = self.reader.synced();
+        match self.log_days.see(today, end) {
+            Ok(true) => self.ask_journal(Job::EndSegment),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the beginning of the day in the log could not be noted"),
+        }
+        let forgotten = self.log_days.forgotten(today);
+        self.ask_journal(Job::Release(complete.min(forgotten.max(end.saturating_sub(self.log_retain)))));
+    }
+
+    fn ask_journal(&self, job: Job) {
         if let Some(journal) = self.journal.upgrade() {
             // A full queue is no harm: the next checkpoint asks again.
-            let _ = journal.try_send(Job::Release(upto));
+            let _ = journal.try_send(job);
         }
     }
 }

@@ -14,12 +14,14 @@ mod applier;
 mod apply_thread;
 mod aside;
 mod clock_guard;
+mod log_days;
 mod row;
 
 pub use applier::{Applier, ApplyError};
 pub use apply_thread::{ApplyStopped, ApplyThread};
 pub use aside::{Aside, AsideFiles, MemoryAside, SetAside};
 pub use clock_guard::{ClockGuard, Seen};
+pub use log_days::LogDays;
 
 #[cfg(test)]
 mod tests;

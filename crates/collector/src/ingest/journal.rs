@@ -54,6 +54,11 @@ impl<D: Disk> Journal<D> {
         Ok(std::mem::take(&mut self.waiting))
     }
 
+    /// Makes what was appended until now removable apart from what follows.
+    pub fn end_segment(&mut self) -> Result<(), Error> {
+        self.log.roll()
+    }
+
     /// Removes what lies before `upto`, as far as whole files allow.
     pub fn release(&mut self, upto: Position) -> Result<(), Error> {
         self.log.release(upto)?;

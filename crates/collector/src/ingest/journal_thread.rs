@@ -24,6 +24,8 @@ const PART: &str = "log";
 pub enum Job {
     /// Append a frame.
     Append(Append),
+    /// Make what was appended until now removable apart from what follows.
+    EndSegment,
     /// Remove what lies before a position, as far as whole files allow.
     Release(Position),
 }
@@ -81,6 +83,7 @@ impl JournalThread {
         while let Some(job) = next {
             match job {
                 Job::Append(append) => self.append(append, group)?,
+                Job::EndSegment => self.journal.end_segment()?,
                 Job::Release(upto) => self.journal.release(upto)?,
             }
             let more = group.bytes < GATHER_BYTES && started.elapsed() < GATHER;

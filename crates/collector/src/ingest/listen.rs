@@ -119,7 +119,12 @@ impl Door {
             Ok(()) => tracing::debug!(peer, "a node's connection ended"),
             Err(closed) => {
                 self.metrics.closed.of(closed.reason).add(1);
-                tracing::warn!(peer, reason = closed.reason.as_str(), "a node's connection was closed: {closed}");
+                let reason = closed.reason.as_str();
+                match closed.reason {
+                    // A worker that ended, most likely; what it did not see acknowledged comes again.
+                    CloseReason::Network => tracing::info!(peer, reason, "a node's connection broke: {closed}"),
+                    _ => tracing::warn!(peer, reason, "a node's connection was closed: {closed}"),
+                }
             }
         }
     }

@@ -145,7 +145,7 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_files_answer_like_plain_memory(

@@ -465,3 +465,37 @@ fn halves(id: Id) -> (u64, u64) {
 fn joined(hi: u64, lo: u64) -> Id {
     Id((u128::from(hi) << 64 | u128::from(lo)).to_be_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Row, SeqRange};
+
+    #[test]
+    fn a_query_under_way_stops_neither_batches_nor_checkpoints() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = Limits { memory: 128 << 20, threads: 1 };
+        let store = DuckStore::open(dir.path(), &dir.path().join("temp"), limits).unwrap();
+        let day = Day(20_000);
+        let batch = |pos| {
+            let mut row = Row::default();
+            row.request.ts = day.start();
+            row.arrival.pos = pos;
+            let seqs = vec![SeqRange { instance: [1; 8], first: pos, last: pos }];
+            let days = BTreeMap::from([(day, DayBatch { rows: vec![row], seqs })]);
+            Batch { from: pos, to: pos + 1, days }
+        };
+        store.apply(&batch(0)).unwrap();
+        store.checkpoint().unwrap();
+        let during = store.readers.with(|connection| {
+            let count = format!("BEGIN; SELECT count(*) FROM {}.requests", sql::schema(day));
+            connection.execute_batch(&count).map_err(failed("beginning a query"))?;
+            store.apply(&batch(1))?;
+            let complete = store.checkpoint()?;
+            connection.execute_batch("COMMIT").map_err(failed("ending a query"))?;
+            Ok(complete)
+        });
+        assert_eq!(during.unwrap(), 2);
+        assert_eq!(store.rows(), 2);
+    }
+}
