@@ -170,3 +170,26 @@ async fn the_built_in_keys_find_well_known_cookies_headers_and_tokens() {
     assert!(sessions.iter().all(|session| session.requests == 2 && session.user_agents.len() == 2));
     site.close();
 }
+
+#[tokio::test]
+async fn a_location_with_keys_of_its_own_does_not_use_those_above() {
+    let config = quickstart("    wallarm_session_key request.header.X-User;");
+    let own = r#"
+        location /own { wallarm_session_key request.header.X-Device; return 204; }
+        location /none { wallarm_session_builtin_keys off; return 204; }"#;
+    let site = Site::of(config.in_server(own).unwrap()).await;
+    let (user, device, agent) = (("x-user", "ada"), ("x-device", "phone"), ("user-agent", "one"));
+    let cookie = ("cookie", "PHPSESSID=abc");
+    site.get("/", &[user, device, agent]).await;
+    site.get("/own", &[user, device, agent]).await;
+    site.get("/own", &[user, agent, cookie]).await;
+    site.get("/none", &[agent, cookie]).await;
+
+    site.stored(4).await;
+
+    let mut stored = site.rest.everything().await.unwrap();
+    stored.sort_by(|a, b| a.ts.cmp(&b.ts));
+    let keys: Vec<&str> = stored.iter().map(|request| request.key.source.as_str()).collect();
+    assert_eq!(keys, ["request.header.X-User", "request.header.X-Device", "cookie:PHPSESSID", "ip+ua"]);
+    site.close();
+}

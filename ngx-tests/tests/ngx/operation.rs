@@ -5,6 +5,7 @@ use ngx_tests::collector::Collector;
 use ngx_tests::folder;
 use ngx_tests::nginx::{Config, Nginx};
 use ngx_tests::relay::{Manner, Relay};
+use ngx_tests::rest::Rest;
 use ngx_tests::shop::{self, Shop};
 use ngx_tests::wait;
 use reqwest::StatusCode;
@@ -145,5 +146,73 @@ async fn a_reload_loses_nothing() {
     site.stored(scene.ledger.requests()).await;
 
     assert_eq!(site.nginx.counters().await.unwrap().sum("wallarm_sessions_dropped_total"), 0);
+    site.close();
+}
+
+#[tokio::test]
+async fn a_variable_decides_which_requests_are_captured() {
+    let config = quickstart(r#"    map $arg_quiet $capture { default 1; yes 0; very ""; }"#);
+    let site = Site::of(config.replace("wallarm_sessions on;", "wallarm_sessions $capture;").unwrap()).await;
+    for path in ["/told", "/untold?quiet=yes", "/untold?quiet=very", "/told?quiet=no"] {
+        site.get(path, &[]).await;
+    }
+
+    let requests = site.only_session(2).await;
+
+    assert!(requests.iter().all(|request| request.path == "/told"));
+    site.close();
+}
+
+#[tokio::test]
+async fn a_second_collector_takes_over_when_the_first_is_absent() {
+    let port = folder::Port::lease().unwrap();
+    let address = port.address().to_string();
+    let mut collector = Collector::new().unwrap().with(&["--ingest", &address]);
+    collector.run().await.unwrap();
+    let nobody = folder::temporary().unwrap();
+    let config = quickstart(&format!("    wallarm_session_collector {address};"));
+    let nginx = Nginx::start(&config.runtime(nobody.path())).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    http.get(nginx.url()).send().await.unwrap();
+
+    let rest = collector.rest().unwrap();
+    wait::until("the request", wait::LONG, async || (rest.stored().await.ok()? == 1).then_some(())).await.unwrap();
+    nginx.stop().unwrap();
+    assert!(collector.stop().unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn nginx_without_a_master_process_captures_too() {
+    let site = Site::of(quickstart("").replace("user www-data;", "master_process off;").unwrap()).await;
+    site.get("/", &[]).await;
+    site.only_session(1).await;
+    site.close();
+}
+
+#[tokio::test]
+async fn the_status_page_speaks_json_too() {
+    let site = Site::shop().await;
+    site.get("/api/products", &[]).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page = http.get(format!("{}/wallarm-status", site.nginx.url())).header("accept", "application/json");
+
+    let answer = page.send().await.unwrap();
+
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let counters: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(counters["requests_total"], 1, "{counters}");
+    site.stored(1).await;
+    site.close();
+}
+
+#[tokio::test]
+async fn the_api_answers_on_its_socket_as_on_its_address() {
+    let site = Site::shop().await;
+    site.get("/api/products", &[]).await;
+    let sessions = site.stored(1).await;
+
+    let socket = Rest::unix(&site.collector.runtime().join("api.sock")).unwrap();
+
+    assert_eq!(socket.sessions().await.unwrap(), sessions);
     site.close();
 }
