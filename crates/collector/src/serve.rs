@@ -259,6 +259,7 @@ fn open_log(
         return Err(ServeError::Gap { log: name, first: log.first(), end: log.end(), needed });
     }
     let again = log.end() - resume.complete;
+    metrics.log_unapplied_bytes.set(again);
     tracing::info!(bytes = again, retain = settings.log_retain, "the log is open; what is not in the store is applied");
     Ok(log)
 }

@@ -23,8 +23,9 @@ const BATCH_AGE: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 8 << 20;
 /// How often the files are made safe and the clock is looked at.
 const MAINTENANCE: Duration = Duration::from_secs(30);
-/// How long to wait after a failure of the store.
+/// How long to wait after a failure of the store; doubled until the longest.
 const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Under these names the thread reports to `/readyz`.
 const STORE: &str = "store";
 const CLOCK: &str = "clock";
@@ -109,6 +110,7 @@ impl ApplyThread {
 
     /// Hands the batch to the store, again and again while that may help.
     fn flush(&mut self) -> Result<(), ApplyStopped> {
+        let mut wait = RETRY;
         loop {
             match self.applier.flush() {
                 Ok(()) => {
@@ -118,7 +120,9 @@ impl ApplyThread {
                 }
                 Err(ApplyError::Store(StoreError::Failed { doing, reason })) if !self.progress.is_stopped() => {
                     self.failed(&StoreError::Failed { doing, reason });
-                    std::thread::sleep(RETRY);
+                    // Nothing lies behind the last position: only a stop ends it early.
+                    self.progress.wait_synced_behind(Position::MAX, wait);
+                    wait = (wait * 2).min(RETRY_MAX);
                 }
                 Err(error) => return Err(error.into()),
             }
