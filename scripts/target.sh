@@ -12,8 +12,8 @@ with_target() {
         exec 9>"$CARGO_TARGET_DIR/checkout.lock"
         flock -n 9 || { note "waiting for another checkout's build or test in $CARGO_TARGET_DIR"; flock 9; }
         if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$API_SESSIONS_ROOT" ]; then
-            git -C "$API_SESSIONS_ROOT" ls-files -z -co --exclude-standard -- '*.rs' '*.toml' |
-                (cd "$API_SESSIONS_ROOT" && xargs -0 -r touch -c)
+            find "$API_SESSIONS_ROOT"/{Cargo.toml,build.rs,src,crates,ngx-tests} \
+                \( -name '*.rs' -o -name '*.toml' \) -exec touch -c {} +
             printf '%s\n' "$API_SESSIONS_ROOT" >"$CARGO_TARGET_DIR/checkout"
         fi
         # Not for those that the command leaves running.
