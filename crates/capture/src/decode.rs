@@ -129,8 +129,8 @@ fn json(document: &[u8], path: &[String], undecoded: &mut u64) -> Option<Vec<u8>
     }
 }
 
-/// Claims of a JSON object in one pass: the first value of each wanted member, strings only.
-pub fn string_members<const N: usize>(document: &[u8], names: [&str; N]) -> [Option<String>; N] {
+/// Claims of a JSON object in one pass: the first scalar of each wanted member, as text.
+pub fn scalar_members<const N: usize>(document: &[u8], names: [&str; N]) -> [Option<String>; N] {
     struct Members<'a, const N: usize>([&'a str; N]);
     impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
         type Value = [Option<String>; N];
@@ -159,7 +159,8 @@ struct Scalar(Option<String>);
 impl<'de> serde::Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let raw = <&serde_json::value::RawValue>::deserialize(d)?;
-        Ok(Self(text_of(raw.get()).and_then(|bytes| String::from_utf8(bytes).ok())))
+        let scalar = !raw.get().starts_with(['{', '[']);
+        Ok(Self(scalar.then(|| text_of(raw.get())).flatten().and_then(|bytes| String::from_utf8(bytes).ok())))
     }
 }
 
@@ -360,8 +361,9 @@ mod tests {
 
     #[test]
     fn members_are_read_in_one_pass() {
-        let [iss, sub, none] = string_members(br#"{"sub":7,"x":{},"iss":"i"}"#, ["iss", "sub", "none"]);
+        let [iss, sub, none] = scalar_members(br#"{"sub":7,"x":{},"iss":"i"}"#, ["iss", "sub", "none"]);
         assert_eq!((iss.as_deref(), sub.as_deref(), none), (Some("i"), Some("7"), None));
+        assert_eq!(scalar_members(br#"{"a":{"b":1},"c":[]}"#, ["a", "c"]), [None, None]);
     }
 
     proptest::proptest! {

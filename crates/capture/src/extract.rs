@@ -159,8 +159,7 @@ impl<'a> Reading<'a> {
     }
 
     fn builtin_set_cookie(&self, slot: Slot) -> Option<Identity<'a>> {
-        // What follows the first pair are attributes.
-        self.best_cookie(self.snapshot.all(slot).filter_map(|header| header.split(|&b| b == b';').next()))
+        self.best_cookie(self.snapshot.all(slot).filter_map(http::cookie_set))
     }
 
     fn best_cookie<'b>(&self, headers: impl Iterator<Item = &'b [u8]>) -> Option<Identity<'a>> {
@@ -223,13 +222,17 @@ impl<'a> Reading<'a> {
     /// A value as it may leave the node.
     fn leaving(&self, value: Cow<'a, [u8]>, hash: bool) -> (Cow<'a, str>, bool) {
         if hash {
-            return (Cow::Owned(identity::hex(&self.secret.pseudonym(&value))), true);
+            return (self.pseudonym(&value), true);
         }
         let text = match value {
             Cow::Borrowed(bytes) => escape(bytes),
             Cow::Owned(bytes) => Cow::Owned(escape(&bytes).into_owned()),
         };
         (cut(text, SHOWN), false)
+    }
+
+    fn pseudonym(&self, value: &[u8]) -> Cow<'a, str> {
+        Cow::Owned(identity::hex(&self.secret.pseudonym(value)))
     }
 
     /// The value of a source, decoded. `input` is the header that it reads, when it reads one.
@@ -306,7 +309,8 @@ impl<'a> Reading<'a> {
         let text = cut(escape(self.snapshot.get(Slot::IP).unwrap_or_default()), SHOWN);
         match (self.plan.spec.address, text.parse::<IpAddr>().map(|ip| ip.to_canonical())) {
             (AddressMode::Clear, _) => text,
-            (AddressMode::Hash, _) => Cow::Owned(identity::hex(&self.secret.pseudonym(text.as_bytes()))),
+            (AddressMode::Hash, Ok(ip)) => self.pseudonym(ip.to_string().as_bytes()),
+            (AddressMode::Hash, Err(_)) => self.pseudonym(text.as_bytes()),
             (AddressMode::Prefix, Ok(IpAddr::V4(ip))) => {
                 let [a, b, c, _] = ip.octets();
                 Cow::Owned(format!("{a}.{b}.{c}.0/24"))
@@ -317,19 +321,28 @@ impl<'a> Reading<'a> {
     }
 
     fn path(&self) -> Cow<'a, str> {
-        let text = match self.normalized_path() {
-            Cow::Borrowed(path) => escape(path),
-            Cow::Owned(path) => Cow::Owned(escape(&path).into_owned()),
+        let raw = Cow::Borrowed(self.target().0);
+        // Before it is decoded: an encoded slash may stand inside a credential.
+        let raw = match self.plan.spec.path {
+            PathMode::Mask => mask(raw, self.secret),
+            PathMode::Clear => raw,
         };
-        let text = match self.plan.spec.path {
-            PathMode::Mask => mask(text, self.secret),
-            PathMode::Clear => text,
+        let text = match raw {
+            Cow::Borrowed(raw) => match self.normalize(raw) {
+                Cow::Borrowed(path) => escape(path),
+                Cow::Owned(path) => Cow::Owned(escape(&path).into_owned()),
+            },
+            Cow::Owned(raw) => Cow::Owned(escape(&self.normalize(&raw)).into_owned()),
         };
         cut(text, SHOWN_PATH)
     }
 
     fn normalized_path(&self) -> Cow<'a, [u8]> {
-        uri::normalize(self.target().0, self.snapshot.facts.merge_slashes)
+        self.normalize(self.target().0)
+    }
+
+    fn normalize<'b>(&self, path: &'b [u8]) -> Cow<'b, [u8]> {
+        uri::normalize(path, self.snapshot.facts.merge_slashes)
     }
 
     fn target(&self) -> (&'a [u8], &'a [u8]) {

@@ -11,7 +11,34 @@ pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// The value that a `Set-Cookie` header gives to the cookie of exactly this name.
 pub(crate) fn set_cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    header.split(|&b| b == b';').next().and_then(|pair| named_value(pair, name))
+    named_value(cookie_set(header)?, name)
+}
+
+/// The pair of a `Set-Cookie` header; `None` when the header deletes the cookie: what stands in it
+/// then (`deleted`, say) is equal for everybody.
+///
+/// `Max-Age` decides; else an `Expires` of before 2000, as everybody writes who means "long ago".
+pub(crate) fn cookie_set(header: &[u8]) -> Option<&[u8]> {
+    let mut parts = header.split(|&b| b == b';');
+    let pair = parts.next()?;
+    let mut expired = false;
+    for attribute in parts.filter_map(|part| std::str::from_utf8(part).ok()) {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("max-age") => {
+                return value.trim().parse().is_ok_and(|seconds: i64| seconds > 0).then_some(pair);
+            }
+            name if name.eq_ignore_ascii_case("expires") => expired = is_long_ago(value),
+            _ => {}
+        }
+    }
+    (!expired).then_some(pair)
+}
+
+/// Whether a date in any of the forms of RFC 6265, section 5.1.1, has a year of four digits before 2000.
+fn is_long_ago(date: &str) -> bool {
+    let numbers = date.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 4);
+    numbers.filter_map(|digits| digits.parse().ok()).any(|year: u16| year < 2000)
 }
 
 /// Of the cookies in `header` that have a value, the one whose name stands first in `names`.
@@ -61,7 +88,7 @@ pub(crate) fn authorization(header: &[u8]) -> Option<Authorization<'_>> {
         }
     }
     if let Some(payload) = decode::jwt_part(credential, 1)
-        && let [iss, Some(sub)] = decode::string_members(&payload, ["iss", "sub"])
+        && let [iss, Some(sub)] = decode::scalar_members(&payload, ["iss", "sub"])
         && !sub.is_empty()
     {
         return Some(Authorization::Jwt { iss: iss.unwrap_or_default(), sub });
@@ -92,6 +119,22 @@ mod tests {
         let header = b"sid=abc; Path=/; HttpOnly";
         assert_eq!(set_cookie(header, "sid"), Some(&b"abc"[..]));
         assert_eq!(set_cookie(header, "Path"), None);
+    }
+
+    #[test]
+    fn a_cookie_that_is_deleted_is_not_set() {
+        for header in [
+            "sid=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Max-Age=0; path=/",
+            "sid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            "sid=x; max-age=-1",
+        ] {
+            assert_eq!(set_cookie(header.as_bytes(), "sid"), None, "{header}");
+        }
+        for header in
+            ["sid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60", "sid=x; Expires=Fri, 01 Jan 2038 10:00:00 GMT"]
+        {
+            assert_eq!(set_cookie(header.as_bytes(), "sid"), Some(&b"x"[..]), "{header}");
+        }
     }
 
     #[test]

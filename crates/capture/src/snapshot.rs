@@ -119,13 +119,4 @@ impl Snapshot {
     pub fn memory(&self) -> usize {
         size_of::<Self>() + self.text.capacity() + self.spans.capacity() * size_of::<Span>()
     }
-
-    /// Gives memory back that one huge request has taken, so that recycling does not keep it.
-    pub fn shrink(&mut self) {
-        const USUAL: usize = 8 << 10;
-        if self.text.capacity() > USUAL {
-            self.text.clear();
-            self.text.shrink_to(USUAL);
-        }
-    }
 }

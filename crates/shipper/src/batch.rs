@@ -26,6 +26,8 @@ pub enum Pushed {
 #[derive(Debug)]
 pub struct Batch {
     buffer: Vec<u8>,
+    /// Bytes of the buffer up to which it holds whole entries.
+    whole: usize,
     packed: Option<Packed>,
     events: usize,
     /// When it must go.
@@ -36,21 +38,23 @@ pub struct Batch {
 
 impl Batch {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { buffer: Vec::new(), packed: None, events: 0, due: now, oversized: 0, spare: Vec::new() }
+        Self { buffer: Vec::new(), whole: 0, packed: None, events: 0, due: now, oversized: 0, spare: Vec::new() }
     }
 
     /// Adds one event: `encode` appends its record, one MessagePack map, and tells whether it is
     /// to be kept.
     pub fn push(&mut self, time: EventTime, encode: impl FnOnce(&mut Vec<u8>) -> bool) -> Pushed {
-        let before = self.buffer.len();
+        // An encoder that panicked may have left half an entry.
+        self.buffer.truncate(self.whole);
         write_entry_head(&mut self.buffer, time);
         let kept = encode(&mut self.buffer);
         let fits = self.buffer.len() + AROUND <= MAX_FRAME;
-        if kept && fits && self.buffer.len() > before + ENTRY_HEAD {
+        if kept && fits && self.buffer.len() > self.whole + ENTRY_HEAD {
+            self.whole = self.buffer.len();
             self.events += 1;
             return Pushed::Kept;
         }
-        self.buffer.truncate(before);
+        self.buffer.truncate(self.whole);
         if !kept {
             return Pushed::Refused;
         }
@@ -73,6 +77,7 @@ impl Batch {
         if self.packed.is_none() {
             self.buffer = self.spare.pop().unwrap_or_default();
             self.packed = Some(begin_packed(&mut self.buffer, tag));
+            self.whole = self.buffer.len();
         }
         if self.events == 0 {
             self.due = now + interval;
@@ -90,6 +95,7 @@ impl Batch {
             return None;
         }
         let mut frame = std::mem::take(&mut self.buffer);
+        frame.truncate(self.whole);
         let events = std::mem::take(&mut self.events);
         self.packed.take()?.finish(&mut frame, chunk, events);
         Some((frame, events))

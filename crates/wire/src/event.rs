@@ -242,7 +242,7 @@ impl<'de> Visitor<'de> for EventVisitor {
                 // A newer sender may have changed any other type: do not judge them.
                 _ if version > VERSION => fields.skip()?,
                 "id" => e.id = fields.value::<ByteId<16>>("id")?.0,
-                "seq" => e.seq = Some(fields.value("seq")?),
+                "seq" => e.seq = fields.value("seq")?,
                 "node" => e.node = fields.text("node")?,
                 "app" => e.app = fields.text("app")?,
                 "kid" => e.kid = fields.value::<ByteId<4>>("kid")?.0,
@@ -451,6 +451,10 @@ mod tests {
         out
     }
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn set(map: &mut [(rmpv::Value, rmpv::Value)], name: &str, value: rmpv::Value) {
         let entry = map.iter_mut().find(|(k, _)| k.as_str() == Some(name)).expect(name);
         entry.1 = value;
@@ -468,6 +472,7 @@ mod tests {
         let mut map = as_map(&full_event());
         set(&mut map, "id", "07070707070707070707070707070707".into());
         set(&mut map, "kid", "01020304".into());
+        set(&mut map, "full", hex(b"GET / HTTP/1.1").into());
         set(&mut map, "seq", "0909090909090909:18446744073709551615".into());
         assert_eq!(Event::decode(&map_bytes(map)).unwrap(), full_event());
     }

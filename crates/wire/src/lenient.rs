@@ -60,14 +60,7 @@ pub(crate) struct ByteId<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> ByteId<N> {
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 2 * N || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        let mut id = [0; N];
-        for (i, byte) in id.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-        }
-        Some(Self(id))
+        unhex(text)?.try_into().ok().map(Self)
     }
 }
 
@@ -95,6 +88,41 @@ impl<const N: usize> Visitor<'_> for ByteIdVisitor<N> {
     }
 }
 
+/// Bytes, or twice as many hex digits.
+struct Bytes<'a>(Cow<'a, [u8]>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(BytesVisitor)
+    }
+}
+
+struct BytesVisitor;
+
+impl<'de> Visitor<'de> for BytesVisitor {
+    type Value = Bytes<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("bytes or hex digits")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Bytes(Cow::Borrowed(bytes)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        unhex(text)
+            .map(|bytes| Bytes(Cow::Owned(bytes)))
+            .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| if let [high, low] = pair { Some(digit(high)? << 4 | digit(low)?) } else { None }).collect()
+}
+
 /// A map whose errors name the key.
 pub(crate) struct Fields<A>(A);
 
@@ -116,7 +144,7 @@ impl<'de, A: MapAccess<'de>> Fields<A> {
     }
 
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Option<Cow<'de, [u8]>>, A::Error> {
-        Ok(self.value::<Option<&'de serde_bytes::Bytes>>(name)?.map(|b| Cow::Borrowed(b.as_ref())))
+        Ok(self.value::<Option<Bytes>>(name)?.map(|bytes| bytes.0))
     }
 
     pub(crate) fn skip(&mut self) -> Result<(), A::Error> {
