@@ -22,6 +22,8 @@ use shipper::Address;
 use crate::entropy::random_bytes;
 use crate::{ERROR, OK, core_module, counters, directives, log, module, record, variables};
 
+/// Plans that a node reports at most.
+const MAX_PLANS: usize = 64;
 /// Where batches go unless the configuration says otherwise.
 const DEFAULT_COLLECTOR: &str = "/run/api-sessions/collector.sock";
 
@@ -161,18 +163,25 @@ pub(crate) struct WantedHeaders {
     /// Bit `hash % 64` is set for each wanted name.
     bits: u64,
     headers: Vec<(ngx_uint_t, HeaderSlot)>,
+    /// A name holds what NGINX leaves out of its hash (with `ignore_invalid_headers off`).
+    odd: bool,
 }
 
 impl WantedHeaders {
     fn new(headers: &[HeaderSlot]) -> Self {
         let headers: Vec<_> = headers.iter().map(|header| (hash(header.name.as_bytes()), header.clone())).collect();
         let bits = headers.iter().fold(0, |bits, (hash, _)| bits | 1 << (hash % 64));
-        Self { bits, headers }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let odd = !headers.iter().all(|(_, header)| header.name.bytes().all(plain));
+        Self { bits, headers, odd }
     }
 
-    /// Where values of a header go. `hash` is NGINX's, over the name in lower case; it computes
-    /// that for request headers alone.
+    /// Where values of a header go. `hash` is NGINX's, over the letters, digits and hyphens of the
+    /// name in lower case; it computes that for request headers alone.
     pub(crate) fn slot_of_hashed(&self, hash: ngx_uint_t, name: &[u8]) -> Option<Slot> {
+        if self.odd {
+            return self.slot(name);
+        }
         if self.bits & 1 << (hash % 64) == 0 {
             return None;
         }
@@ -282,8 +291,8 @@ unsafe fn merge_levels(cf: *mut ngx_conf_t, parent: &LocConf, child: &mut LocCon
     let count = child.parameters();
     if count > MAX_PARAMETERS {
         return Err(format!(
-            "\"wallarm_session_key\" and \"wallarm_session_context\" name {count} parameters where this block \
-             ends, inherited ones included, expected at most {MAX_PARAMETERS}"
+            "\"wallarm_session_key\" and \"wallarm_session_context\" name {count} parameters in some block \
+             of \"http\", inherited ones included, expected at most {MAX_PARAMETERS}"
         ));
     }
     if matches!(child.switch, None | Some(Switch::Off)) {
@@ -297,7 +306,7 @@ unsafe fn merge_levels(cf: *mut ngx_conf_t, parent: &LocConf, child: &mut LocCon
             // SAFETY: upheld by the caller; merging holds no other reference to it.
             let main = unsafe { main_conf(cf) }.ok_or("no main configuration")?;
             let report = capture.plan.report();
-            if !main.plans.contains(&report) {
+            if main.plans.len() < MAX_PLANS && !main.plans.contains(&report) {
                 main.plans.push(report);
             }
             main.used = true;

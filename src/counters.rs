@@ -39,6 +39,11 @@ impl Count {
         self.0.store(n, Ordering::Relaxed);
     }
 
+    /// Sets it and tells what it was.
+    pub(crate) fn swap(&self, n: u64) -> u64 {
+        self.0.swap(n, Ordering::Relaxed)
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -105,6 +110,8 @@ counters! {
     Counter acked_events = "acknowledged_events_total",
     /// Chunks sent again because no acknowledgement came.
     Counter resent_chunks = "resent_chunks_total",
+    /// Connections given up because acknowledgements were missing.
+    Counter ack_timeouts = "acknowledgement_timeouts_total",
     /// Connections made to a collector.
     Counter connects = "collector_connections_total",
     /// Attempts to connect that failed.
@@ -135,18 +142,7 @@ pub(crate) struct Shared {
     slots: [Counters; SLOTS],
     /// 1 while the log has said that the collector is out of reach and not yet that it is back:
     /// all workers notice, one says it.
-    pub(crate) unreachable_said: Flag,
-}
-
-/// A number that is exchanged.
-#[repr(transparent)]
-pub(crate) struct Flag(AtomicU64);
-
-impl Flag {
-    /// Sets it and tells what it was.
-    pub(crate) fn swap(&self, now: u64) -> u64 {
-        self.0.swap(now, Ordering::Relaxed)
-    }
+    pub(crate) unreachable_said: Count,
 }
 
 /// Of this process alone: its drops, which its reports tell, and everything while there is no zone.
@@ -238,6 +234,10 @@ pub(crate) unsafe fn use_zone(zone: *mut ngx_shm_zone_t) {
     // SAFETY: upheld by the caller.
     let shared = unsafe { zone.as_ref() }.map_or(std::ptr::null_mut(), |zone| zone.data.cast());
     SHARED.store(shared, Ordering::Release);
+    // A new configuration may name another collector, and its log begins anew.
+    if let Some(shared) = self::shared() {
+        shared.unreachable_said.set(0);
+    }
 }
 
 unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_void) -> ngx_int_t {

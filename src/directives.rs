@@ -65,7 +65,7 @@ macro_rules! entry {
 }
 
 /// The table that NGINX looks directives up in.
-pub(crate) static mut COMMANDS: [ngx_command_t; 15] = [
+pub(crate) static mut COMMANDS: [ngx_command_t; 14] = [
     in_location(ngx_string!("wallarm_sessions"), NGX_CONF_TAKE1, entry!(LocConf, sessions)),
     in_location(ngx_string!("wallarm_session_application"), NGX_CONF_TAKE1, entry!(LocConf, application)),
     in_location(ngx_string!("wallarm_session_key"), NGX_CONF_1MORE, entry!(LocConf, key)),
@@ -84,7 +84,6 @@ pub(crate) static mut COMMANDS: [ngx_command_t; 15] = [
         entry!(LocConf, status_page),
         NGX_HTTP_LOC_CONF_OFFSET,
     ),
-    ngx_command_t::empty(),
     ngx_command_t::empty(),
 ];
 
@@ -123,6 +122,7 @@ fn sessions(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), Str
             let wrong = || format!("is \"{value}\", expected \"on\", \"off\" or a variable such as \"$capture\"");
             let template = Template::parse(value).map_err(|_| wrong())?;
             let [capture::Piece::Variable(name)] = template.0.as_slice() else { return Err(wrong()) };
+            no_circle(value, template.variables())?;
             // SAFETY: `reading` holds the configuration being read.
             Switch::Variable(unsafe { config::variable_index(reading.0, name) }?)
         }
@@ -281,9 +281,9 @@ fn collector(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String>
 
 fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {
     let path = full_path(reading, args.first())?;
-    let size = std::fs::metadata(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?.len();
-    if size > MAX_SECRET {
-        return Err(format!("file \"{path}\" has {size} bytes, expected at most {MAX_SECRET}"));
+    let about = std::fs::metadata(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?;
+    if !about.is_file() || about.len() > MAX_SECRET {
+        return Err(format!("file \"{path}\" is no file of at most {MAX_SECRET} bytes"));
     }
     let bytes = std::fs::read(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?;
     let length = bytes.strip_suffix(b"\n").unwrap_or(&bytes).len();
@@ -316,10 +316,16 @@ fn node(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
 fn queue(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
     /// Snapshots are small, but a queue of a million is a mistake.
     const MAX_QUEUE: usize = 1 << 20;
+    const MIN_MEMORY: usize = 1 << 20;
     let mut queue = config::Queue { snapshots: args::number(args.first(), MAX_QUEUE)?, ..config::Queue::default() };
     for option in args.options() {
         match option.split_once('=') {
-            Some(("memory", value)) => queue.memory = args::size(value)?.max(1 << 20),
+            Some(("memory", value)) => {
+                queue.memory = args::size(value)?;
+                if queue.memory < MIN_MEMORY {
+                    return Err(format!("has \"{option}\", expected at least \"memory=1m\""));
+                }
+            }
             _ => return Err(unknown_option(option, "\"memory=\"")),
         }
     }

@@ -79,8 +79,18 @@ impl Flusher {
         let asked = Arc::new(AtomicBool::new(false));
         let (tell, done) = bounded(1);
         let stop = Arc::clone(&asked);
+        let (waiting, link) = (self.intake.waiting.clone(), Arc::clone(&self.intake.link));
         let body = move || {
-            guard_thread((), || self.run(&stop));
+            let ended_well = guard_thread(false, || {
+                self.run(&stop);
+                true
+            });
+            if !ended_well {
+                // What it held went with it; the event loop counts what comes from now on.
+                let queued = std::iter::from_fn(|| waiting.try_recv().ok()).count() as u64;
+                counters::dropped(Dropped::NoFlusher, queued + link.shipping_events.load(Ordering::Relaxed));
+                clear_gauges();
+            }
             // Nobody listens any more when the deadline has passed.
             let _ = tell.send(());
         };
@@ -118,16 +128,15 @@ impl Flusher {
 
     /// Sends what is left, for a bounded time, and counts what could not be sent.
     fn finish(mut self) {
+        // The last numbers: a reader of gaps needs to know where they end.
+        self.report();
         let Self { shipper, intake, .. } = &mut self;
         let deadline = SystemClock.now() + Exit::FOR_SENDING;
         let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
         let waiting = intake.waiting.len();
         counters::dropped(Dropped::UnsentAtExit, (left.events + waiting) as u64);
         self.publish();
-        let counters = counters::current();
-        for gauge in [&counters.queue_length, &counters.memory, &counters.unacked_events, &counters.connected] {
-            gauge.set(0);
-        }
+        clear_gauges();
     }
 
     fn report(&mut self) {
@@ -147,6 +156,7 @@ impl Flusher {
         last.sent.carry(get(&shipped.sent_events), &counters.sent_events);
         last.acked.carry(get(&shipped.acked_events), &counters.acked_events);
         last.resent.carry(get(&shipped.resent_chunks), &counters.resent_chunks);
+        last.ack_timeouts.carry(get(&shipped.ack_timeouts), &counters.ack_timeouts);
         last.connects.carry(get(&shipped.connects), &counters.connects);
         last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
         let undecoded = &self.intake.undecoded;
@@ -158,14 +168,16 @@ impl Flusher {
         link.shipping_bytes.store(held, Ordering::Relaxed);
         counters.memory.set(held + link.queued_bytes.load(Ordering::Relaxed));
         counters.queue_length.set(self.intake.waiting.len() as u64);
-        counters.unacked_events.set(get(&shipped.unacked_events) + get(&shipped.open_events));
+        let events = get(&shipped.unacked_events) + get(&shipped.open_events);
+        link.shipping_events.store(events, Ordering::Relaxed);
+        counters.unacked_events.set(events);
         counters.connected.set(shipped.connected.load(Ordering::Relaxed).into());
     }
 }
 
 impl Exit {
     /// How long the thread goes on sending when it is asked to end.
-    const FOR_SENDING: Duration = Duration::from_millis(900);
+    const FOR_SENDING: Duration = Duration::from_millis(800);
 
     /// Asks the thread to end and waits for it, at most until `deadline`. A thread that is late is
     /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
@@ -212,7 +224,7 @@ struct Intake {
 impl Intake {
     /// Adds the next event to the batch. False when there is none.
     fn pull(&mut self, batch: &mut Batch) -> bool {
-        let Ok(mut snapshot) = self.waiting.try_recv() else { return false };
+        let Ok(snapshot) = self.waiting.try_recv() else { return false };
         self.pulled = true;
         let bytes = snapshot.memory() as u64;
         // One broken request must not end the thread.
@@ -221,7 +233,6 @@ impl Intake {
             counters::dropped(Dropped::Failed, 1);
         }
         self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        snapshot.shrink();
         // There is room: as many fit as were ever made, but for the one that the event loop holds.
         let _ = self.give_back.try_send(snapshot);
         true
@@ -271,12 +282,21 @@ impl About {
     }
 }
 
+/// Nothing is held any more.
+fn clear_gauges() {
+    let counters = counters::current();
+    for gauge in [&counters.queue_length, &counters.memory, &counters.unacked_events, &counters.connected] {
+        gauge.set(0);
+    }
+}
+
 /// How far the shipper's numbers were carried over.
 #[derive(Default)]
 struct Published {
     sent: Carried,
     acked: Carried,
     resent: Carried,
+    ack_timeouts: Carried,
     connects: Carried,
     connect_failures: Carried,
     json: Carried,

@@ -80,8 +80,8 @@ pub static mut ngx_http_wallarm_sessions_module: ngx_module_t = ngx_module_t {
 /// The module itself.
 fn module() -> &'static ngx_module_t {
     let module = &raw const ngx_http_wallarm_sessions_module;
-    // SAFETY: a static, written only while NGINX loads modules, before any of our code runs
-    // (ngx_add_module in src/core/ngx_module.c).
+    // SAFETY: a static, written only by this thread while a configuration is read, when none of our
+    // code runs (ngx_add_module and ngx_count_modules in src/core/ngx_module.c).
     unsafe { &*module }
 }
 

@@ -91,7 +91,13 @@ pub(crate) unsafe fn copy_answer(r: *const ngx_http_request_t, capture: &Capture
                 snapshot.put(slot, header.value.as_bytes());
             }
         }
-        // NGINX keeps these two outside the list.
+        // NGINX keeps these outside the list, or deletes them from it while it sends them.
+        if let Some(slot) = capture.response_headers.slot(b"location")
+            && snapshot.get(slot).is_none()
+            && let Some(location) = request.headers_out.location.as_ref()
+        {
+            snapshot.put(slot, location.value.as_bytes());
+        }
         if let Some(slot) = capture.response_headers.slot(b"content-type") {
             snapshot.put(slot, request.headers_out.content_type.as_bytes());
         }

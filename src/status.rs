@@ -63,7 +63,8 @@ unsafe fn send(r: *mut ngx_http_request_t, content_type: &'static str, body: &st
         }
         ptr::copy_nonoverlapping(body.as_ptr(), (*buffer).last, body.len());
         (*buffer).last = (*buffer).last.add(body.len());
-        (*buffer).set_last_buf(1);
+        // Within a subrequest the main request says what is last.
+        (*buffer).set_last_buf((r == (*r).main).into());
         (*buffer).set_last_in_chain(1);
         let mut chain = ngx_chain_t { buf: buffer, next: ptr::null_mut() };
         ngx_http_output_filter(r, &raw mut chain)

@@ -3,6 +3,8 @@
 //! Computed when somebody reads them, from the request as far as it has come; the record that the
 //! log phase makes is what counts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use capture::Snapshot;
 use nginx_sys::{
     NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_request_t, ngx_http_variable_value_t,
@@ -95,6 +97,25 @@ unsafe fn give(r: *mut ngx_http_request_t, v: *mut ngx_http_variable_value_t, te
     OK
 }
 
+/// A session that is being found. A key may depend on one of our variables through a `map`: the
+/// circle ends where it comes back here.
+struct Computing;
+
+static COMPUTING: AtomicBool = AtomicBool::new(false);
+
+impl Computing {
+    /// `None` within itself. All requests are on one thread.
+    fn begin() -> Option<Self> {
+        (!COMPUTING.swap(true, Ordering::Relaxed)).then_some(Self)
+    }
+}
+
+impl Drop for Computing {
+    fn drop(&mut self) {
+        COMPUTING.store(false, Ordering::Relaxed);
+    }
+}
+
 /// # Safety
 /// `r` is a live request.
 unsafe fn compute(r: *mut ngx_http_request_t, value: Value) -> Option<String> {
@@ -103,6 +124,7 @@ unsafe fn compute(r: *mut ngx_http_request_t, value: Value) -> Option<String> {
         if matches!(value, Value::RequestId) {
             return context::of(r).map(|context| identity::hex(&context.id));
         }
+        let _computing = Computing::begin()?;
         let capture: &Capture = record::wanted(r)?;
         let main = (*r).http_main_conf_unchecked::<MainConf>(module())?.as_ref();
         let secret = &main.facts.as_ref()?.secret;

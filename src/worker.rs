@@ -30,6 +30,8 @@ const LAST_WORDS: Duration = Duration::from_millis(1000);
 /// Empty snapshots that are kept for the next burst; more are given back, some each tick.
 const KEEP_EMPTY: usize = 64;
 const FREE_PER_TICK: usize = 512;
+/// Memory of a snapshot that is used again, at most.
+const KEEP_BYTES: usize = 64 << 10;
 
 /// What the event loop and the flusher both look at. Atomics only.
 #[derive(Default)]
@@ -38,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) queued_bytes: AtomicU64,
     /// Bytes that the shipper holds: the open batch and chunks without acknowledgement.
     pub(crate) shipping_bytes: AtomicU64,
+    /// Events in them.
+    pub(crate) shipping_events: AtomicU64,
     /// The number that the next snapshot will get.
     pub(crate) next_seq: AtomicU64,
 }
@@ -138,6 +142,8 @@ impl Worker {
             return None;
         }
         let snapshot = self.spare.take().or_else(|| self.empty.try_recv().ok());
+        // One huge request must not keep its memory for ever; it goes back here, where it came from.
+        let snapshot = snapshot.filter(|snapshot| snapshot.memory() <= KEEP_BYTES);
         Some((snapshot.unwrap_or_default(), seq))
     }
 
@@ -148,12 +154,17 @@ impl Worker {
         let bytes = snapshot.memory() as u64;
         // Before the flusher can subtract it.
         self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if let Err(TrySendError::Full(snapshot) | TrySendError::Disconnected(snapshot)) = self.queue.try_send(snapshot)
-        {
-            self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.spare = Some(snapshot);
-            counters::dropped(Dropped::QueueFull, 1);
-        }
+        let (snapshot, reason) = match self.queue.try_send(snapshot) {
+            Ok(()) => return,
+            Err(TrySendError::Full(snapshot)) => (snapshot, Dropped::QueueFull),
+            Err(TrySendError::Disconnected(snapshot)) => {
+                self.flusher = None;
+                (snapshot, Dropped::NoFlusher)
+            }
+        };
+        self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.spare = Some(snapshot);
+        counters::dropped(reason, 1);
     }
 
     /// Says in the error log what the flusher wants said, and gives memory of a burst back.
@@ -182,18 +193,26 @@ pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
     // variables of other modules.
     // SAFETY: upheld by the caller.
     let Some((mut snapshot, seq)) = (unsafe { current() }).and_then(Worker::begin) else { return };
+    let unless_filled = CountFailed;
     let filled = fill(&mut snapshot);
     // SAFETY: upheld by the caller.
     let Some(worker) = (unsafe { current() }) else { return };
     match filled {
         Some(()) => {
+            std::mem::forget(unless_filled);
             snapshot.facts.seq = Some(seq);
             worker.send(snapshot);
         }
-        None => {
-            worker.spare = Some(snapshot);
-            counters::dropped(Dropped::Failed, 1);
-        }
+        None => worker.spare = Some(snapshot),
+    }
+}
+
+/// Counts a request that was seen and could not be copied, also when copying panicked.
+struct CountFailed;
+
+impl Drop for CountFailed {
+    fn drop(&mut self) {
+        counters::dropped(Dropped::Failed, 1);
     }
 }
 
@@ -251,6 +270,8 @@ unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
     guard((), || unsafe {
         if let Some(worker) = current() {
             worker.tick();
+            // Without a master process a reload replaces the cycle, and its log, under a running timer.
+            (*event).log = (*ngx_cycle).log;
             ngx_add_timer(event, TICK.as_millis() as ngx_uint_t);
         }
     });

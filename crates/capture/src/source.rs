@@ -114,6 +114,11 @@ impl Source {
             return Err(SourceError::Syntax(format!("is longer than {MAX_SOURCE} characters")));
         }
         if text.contains('$') {
+            if text.starts_with("request.") || text.starts_with("response.") {
+                let wrong = "mixes a source with a variable, expected one of them; to decode a variable: \
+                             \"request.var.NAME.decoder\"";
+                return Err(SourceError::Syntax(wrong.into()));
+            }
             return Ok(Self { origin: Origin::Value(Template::parse(text)?), decoders: Vec::new() });
         }
         let segments = segments(text)?;
@@ -433,6 +438,7 @@ mod tests {
             ("request.header.X.gzip", "the decoder \"gzip\", which this version cannot read yet"),
             ("request..x", "empty segment"),
             ("request.header.\"x", "quote without end"),
+            ("request.header.$x", "to decode a variable"),
             ("$", "no valid variable name"),
             ("${a", "no valid variable name"),
         ] {
