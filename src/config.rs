@@ -178,17 +178,15 @@ impl WantedHeaders {
 
     /// Where values of a header go. `hash` is NGINX's, over the letters, digits and hyphens of the
     /// name in lower case; it computes that for request headers alone.
-    pub(crate) fn slot_of_hashed(&self, hash: ngx_uint_t, name: &[u8]) -> Option<Slot> {
+    pub(crate) fn slot_of_hashed(&self, hash: ngx_uint_t, lower_case: &[u8]) -> Option<Slot> {
         if self.odd {
-            return self.slot(name);
+            return self.slot(lower_case);
         }
         if self.bits & 1 << (hash % 64) == 0 {
             return None;
         }
-        let wanted = |(wanted, header): &&(ngx_uint_t, HeaderSlot)| {
-            *wanted == hash && header.name.as_bytes().eq_ignore_ascii_case(name)
-        };
-        self.headers.iter().find(wanted).map(|(_, header)| header.slot)
+        let mut equal = self.headers.iter().filter(|(wanted, _)| *wanted == hash);
+        equal.find(|(_, header)| header.name.as_bytes() == lower_case).map(|(_, header)| header.slot)
     }
 
     /// Where values of the header of this name go.

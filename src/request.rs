@@ -59,7 +59,7 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
         snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
         snapshot.facts.merge_slashes = server(request).is_none_or(|server| server.merge_slashes != 0);
         for header in entries(&request.headers_in.headers) {
-            if let Some(slot) = capture.request_headers.slot_of_hashed(header.hash, header.key.as_bytes()) {
+            if let Some(slot) = capture.request_headers.slot_of_hashed(header.hash, lower_case(header)) {
                 snapshot.put(slot, header.value.as_bytes());
             }
         }
@@ -122,6 +122,15 @@ pub(crate) unsafe fn variable<'a>(r: *mut ngx_http_request_t, index: ngx_uint_t)
         }
         Some(std::slice::from_raw_parts(value.data, value.len() as usize))
     }
+}
+
+/// A request header's name in lower case, which NGINX keeps beside the name.
+fn lower_case(header: &ngx_table_elt_t) -> &[u8] {
+    if header.lowcase_key.is_null() {
+        return &[];
+    }
+    // SAFETY: as long as the name (ngx_http_process_request_headers in src/http/ngx_http_request.c).
+    unsafe { std::slice::from_raw_parts(header.lowcase_key, header.key.len) }
 }
 
 /// As the client sent it: `error_page` may have made a GET of it since.
