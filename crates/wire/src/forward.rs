@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //! - A frame costs memory for the bytes that came, never for those that were announced, and at most
-//!   [`MAX_FRAME`]; what it inflates to is at most [`MAX_INFLATED`].
+//!   [`MAX_FRAME`]; what it inflates to is at most [`MAX_INFLATED`], in at most [`MAX_ENTRIES`] entries.
 //! - No byte is looked at twice while a frame is incomplete, and nesting costs a counter, no stack.
 //! - A framing error ends the connection; a bad entry in a sound frame ends nothing ([`BadEntry`]).
 //!
@@ -29,6 +29,12 @@ pub use scan::Broken;
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 /// Largest size that the entries of a compressed frame may inflate to, in bytes.
 pub const MAX_INFLATED: usize = 32 * 1024 * 1024;
+/// Most entries of a frame: what is small on the wire costs much more where it is looked at.
+pub const MAX_ENTRIES: usize = 100_000;
+/// Largest entry, in bytes.
+pub const MAX_ENTRY: usize = 4 * 1024 * 1024;
+/// Most MessagePack values of an entry, those within others counted.
+pub const MAX_ENTRY_VALUES: u64 = 16_384;
 
 /// Why bytes are not Fluent Forward. The connection they came from cannot be read on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +74,9 @@ pub enum FrameError {
     /// The entries decompress to too much.
     #[error("entries inflate to more than the limit of {MAX_INFLATED} bytes")]
     Inflated,
+    /// The frame holds too many entries.
+    #[error("a frame of more than {MAX_ENTRIES} entries is over the limit; smaller chunks would be right")]
+    TooManyEntries,
 }
 
 /// A moment as Forward writes it: ext type 0, seconds and nanoseconds since the Unix epoch.

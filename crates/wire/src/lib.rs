@@ -19,8 +19,9 @@ mod node;
 
 pub use event::{Attack, Event, Graphql, Key, KeyId, Mcp, Param, ParamKind, RecordError, RequestId, Seq, Who};
 pub use forward::{
-    BadEntry, Broken, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, MAX_FRAME, MAX_INFLATED,
-    Packed, begin_packed, read_ack, write_ack, write_entry, write_entry_head, write_packed,
+    BadEntry, Broken, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, MAX_ENTRIES, MAX_ENTRY,
+    MAX_ENTRY_VALUES, MAX_FRAME, MAX_INFLATED, Packed, begin_packed, read_ack, write_ack, write_entry,
+    write_entry_head, write_packed,
 };
 pub use lenient::escape;
 pub use node::{NodeReport, PlanContext, PlanKey, PlanReport, QueueReport};

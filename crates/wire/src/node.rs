@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::RecordError;
+use crate::event::VERSION;
 
 /// State of one worker process. Absent keys read as empty, unknown ones are ignored, so that
 /// nodes and collectors of neighbouring versions understand each other.
@@ -106,8 +107,19 @@ impl NodeReport {
 
     /// Reads a report from the bytes of a MessagePack map.
     pub fn decode(record: &[u8]) -> Result<Self, RecordError> {
-        rmp_serde::from_slice(record).map_err(|e| RecordError::Malformed(e.to_string()))
+        let malformed = |e: rmp_serde::decode::Error| RecordError::Malformed(e.to_string());
+        // A newer sender may have changed any other type: do not judge them.
+        match rmp_serde::from_slice(record).map_err(malformed)? {
+            OnlyVersion { v } if v > VERSION => Err(RecordError::NewerVersion(v)),
+            OnlyVersion { .. } => rmp_serde::from_slice(record).map_err(malformed),
+        }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OnlyVersion {
+    v: u64,
 }
 
 #[cfg(test)]
@@ -133,5 +145,11 @@ mod tests {
     fn reports_of_other_versions_are_read() {
         let bytes = rmp_serde::to_vec_named(&BTreeMap::from([("node", "a"), ("later", "b")])).unwrap();
         assert_eq!(NodeReport::decode(&bytes).unwrap().node, "a");
+    }
+
+    #[test]
+    fn a_newer_format_is_told_apart_whatever_its_fields_look_like() {
+        let bytes = rmp_serde::to_vec_named(&BTreeMap::from([("v", 2), ("node", 7)])).unwrap();
+        assert!(matches!(NodeReport::decode(&bytes), Err(RecordError::NewerVersion(2))));
     }
 }

@@ -1,9 +1,10 @@
 //! One Forward message, and the walk over its entries.
 
+use std::borrow::Cow;
 use std::io::Read;
 
-use super::scan::{Broken, Head, take, take_head};
-use super::{EventTime, FrameError, MAX_INFLATED};
+use super::scan::{Broken, Head, take, take_counted, take_head};
+use super::{EventTime, FrameError, MAX_ENTRIES, MAX_ENTRY, MAX_ENTRY_VALUES, MAX_INFLATED};
 
 /// One message of any mode. Its entries are kept as they travelled, inflated, and are looked at
 /// only by [`entries`](Self::entries).
@@ -49,6 +50,28 @@ impl Frame {
 
     /// Reads a whole message; `bytes` hold one sound MessagePack value.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
+        let Outline { tag, chunk, stream, compressed } = Outline::read(bytes)?;
+        let stream = match compressed {
+            Compression::None => stream.into_owned(),
+            method => method.inflate(&stream)?,
+        };
+        if Entries::new(&stream).take(MAX_ENTRIES + 1).count() > MAX_ENTRIES {
+            return Err(FrameError::TooManyEntries);
+        }
+        Ok(Self { tag, chunk, stream })
+    }
+}
+
+/// A message whose entries are not inflated yet.
+pub(super) struct Outline<'a> {
+    tag: String,
+    chunk: Option<String>,
+    stream: Cow<'a, [u8]>,
+    compressed: Compression,
+}
+
+impl<'a> Outline<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let mut rest = bytes;
         let parts = match take_head(&mut rest).map_err(broken)? {
             Head::Array(parts @ 2..=4) => parts,
@@ -60,21 +83,29 @@ impl Frame {
         let head = take_head(&mut content).map_err(broken)?;
         let (stream, read) = match head {
             // PackedForward, Forward: the entries follow each other either way.
-            Head::Str(_) | Head::Bin(_) | Head::Array(_) => (content.to_vec(), 2),
+            Head::Str(_) | Head::Bin(_) | Head::Array(_) => (Cow::Borrowed(content), 2),
             // Message: one entry, its parts spread over the message.
             _ if parts > 2 => {
                 let record = take(&mut rest).map_err(broken)?;
-                ([&[0x92], second, record].concat(), 3)
+                (Cow::Owned([&[0x92], second, record].concat()), 3)
             }
             other => return Err(shape("the message's second part", other, "entries, or a time and a record")),
         };
         let options = if parts > read { Options::read(&mut rest)? } else { Options::default() };
-        let stream = match options.compressed {
-            Compression::None => stream,
-            method if matches!(head, Head::Str(_) | Head::Bin(_)) => method.inflate(&stream)?,
+        match options.compressed {
+            Compression::None => {}
+            _ if matches!(head, Head::Str(_) | Head::Bin(_)) => {}
             _ => return Err(shape("a compressed message's second part", head, "binary")),
-        };
-        Ok(Self { tag, chunk: options.chunk, stream })
+        }
+        Ok(Self { tag, chunk: options.chunk, stream, compressed: options.compressed })
+    }
+
+    /// The most that its entries take once they are inflated.
+    pub(super) fn size(&self) -> usize {
+        match self.compressed {
+            Compression::None => self.stream.len(),
+            Compression::Gzip | Compression::Zstd => MAX_INFLATED,
+        }
     }
 }
 
@@ -82,6 +113,11 @@ impl<'a> Entries<'a> {
     /// A walk over `stream`, entries written one behind the other.
     pub fn new(stream: &'a [u8]) -> Self {
         Self { rest: stream }
+    }
+
+    /// The bytes that were not walked over yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 }
 
@@ -92,11 +128,16 @@ impl<'a> Iterator for Entries<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let Ok(bytes) = take(&mut self.rest) else {
+        let Ok((bytes, values)) = take_counted(&mut self.rest) else {
             let bytes = std::mem::take(&mut self.rest);
             return Some(Err(BadEntry { bytes, reason: "the rest of the chunk is not MessagePack" }));
         };
-        Some(entry(bytes).map_err(|reason| BadEntry { bytes, reason }))
+        let read = match () {
+            () if bytes.len() > MAX_ENTRY => Err("an entry has at most 4 MiB"),
+            () if values > MAX_ENTRY_VALUES => Err("an entry holds at most 16384 values"),
+            () => entry(bytes),
+        };
+        Some(read.map_err(|reason| BadEntry { bytes, reason }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cutting a connection's bytes into frames.
 
 use super::scan::{Head, Scanner};
+use super::frame::Outline;
 use super::{Frame, FrameError, MAX_FRAME};
 
 /// Capacity that an idle connection may keep.
@@ -18,6 +19,8 @@ pub struct FrameReader {
     /// Bytes of the stream before `buffer`.
     passed: u64,
     scanner: Scanner,
+    /// Size of the current frame, once it is whole.
+    whole: Option<usize>,
     failed: Option<FrameError>,
 }
 
@@ -30,7 +33,7 @@ impl Default for FrameReader {
 impl FrameReader {
     /// A reader at the start of a connection.
     pub fn new() -> Self {
-        Self { buffer: Vec::new(), start: 0, passed: 0, scanner: Scanner::new(), failed: None }
+        Self { buffer: Vec::new(), start: 0, passed: 0, scanner: Scanner::new(), whole: None, failed: None }
     }
 
     /// Adds what was read from the connection.
@@ -49,10 +52,29 @@ impl FrameReader {
     ///
     /// After an error the stream cannot be read on: each later call gives the same error.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        self.unless_failed(|reader| {
+            let Some(bytes) = reader.find()? else { return Ok(None) };
+            let size = bytes.len();
+            let frame = Frame::parse(bytes)?;
+            reader.pass(size);
+            Ok(Some(frame))
+        })
+    }
+
+    /// How many bytes the entries of the next whole frame may take once they are unpacked, before
+    /// they are; `None` when more bytes are needed. Errors are those of [`next_frame`](Self::next_frame).
+    pub fn next_size(&mut self) -> Result<Option<usize>, FrameError> {
+        self.unless_failed(|reader| match reader.find()? {
+            Some(bytes) => Ok(Some(Outline::read(bytes)?.size())),
+            None => Ok(None),
+        })
+    }
+
+    fn unless_failed<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, FrameError>) -> Result<T, FrameError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let result = self.advance();
+        let result = read(self);
         if let Err(error) = &result {
             self.failed = Some(error.clone());
             self.buffer = Vec::new();
@@ -61,8 +83,9 @@ impl FrameReader {
         result
     }
 
-    fn advance(&mut self) -> Result<Option<Frame>, FrameError> {
-        loop {
+    /// The bytes of the next whole frame.
+    fn find(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        while self.whole.is_none() {
             let bytes = self.buffer.get(self.start..).unwrap_or_default();
             let Some(&first) = bytes.first() else {
                 self.compact();
@@ -82,14 +105,21 @@ impl FrameReader {
                 self.compact();
                 return Ok(None);
             };
-            let nil = first == rmp::Marker::Null.to_u8();
-            let frame = if nil { None } else { Some(Frame::parse(bytes.get(..end).unwrap_or_default())?) };
-            self.start += end;
-            self.scanner = Scanner::new();
-            if frame.is_some() {
-                return Ok(frame);
+            if first == rmp::Marker::Null.to_u8() {
+                self.pass(end);
+            } else {
+                self.whole = Some(end);
             }
         }
+        let end = self.start + self.whole.unwrap_or_default();
+        Ok(self.buffer.get(self.start..end))
+    }
+
+    /// Goes on behind a frame.
+    fn pass(&mut self, size: usize) {
+        self.start += size;
+        self.scanner = Scanner::new();
+        self.whole = None;
     }
 
     /// Forgets the frames that were given out.

@@ -124,11 +124,13 @@ pub(super) struct Scanner {
     pending: u64,
     /// Where the next head is; may lie behind the bytes that are there.
     at: usize,
+    /// Values whose heads were read, those within others too.
+    values: u64,
 }
 
 impl Scanner {
     pub(super) fn new() -> Self {
-        Self { pending: 1, at: 0 }
+        Self { pending: 1, at: 0, values: 0 }
     }
 
     /// Goes on over `bytes`, which start where the value starts. The value's size, or `None` when
@@ -140,6 +142,7 @@ impl Scanner {
             // At most 2^32 bytes and 2^33 children a step, and `needs` was below `limit` before it.
             self.at += size + head.payload();
             self.pending = self.pending - 1 + head.children();
+            self.values += 1;
         }
         Ok((self.pending == 0 && self.at <= bytes.len()).then_some(self.at))
     }
@@ -157,10 +160,16 @@ impl Scanner {
 
 /// Takes one value off the front of `bytes`.
 pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Broken> {
-    let size = Scanner::new().scan(bytes, bytes.len())?.ok_or(Broken::Truncated)?;
+    take_counted(bytes).map(|(value, _)| value)
+}
+
+/// Likewise, and says of how many values it is made, itself counted.
+pub(super) fn take_counted<'a>(bytes: &mut &'a [u8]) -> Result<(&'a [u8], u64), Broken> {
+    let mut scanner = Scanner::new();
+    let size = scanner.scan(bytes, bytes.len())?.ok_or(Broken::Truncated)?;
     let (value, rest) = bytes.split_at_checked(size).ok_or(Broken::Truncated)?;
     *bytes = rest;
-    Ok(value)
+    Ok((value, scanner.values))
 }
 
 /// Takes the head of a value off the front of `bytes`.

@@ -165,6 +165,50 @@ fn a_small_frame_cannot_inflate_to_much_memory() {
 }
 
 #[test]
+fn a_small_frame_cannot_hold_more_entries_than_are_cheap_to_look_at() {
+    for count in [MAX_ENTRIES, MAX_ENTRIES + 1] {
+        let zeros = zstd::encode_all(vec![0; count].as_slice(), 1).unwrap();
+        let bytes = packed(Value::Binary(zeros), vec![("compressed".into(), "zstd".into())]);
+        let frame = read(&bytes);
+        match count {
+            MAX_ENTRIES => assert_eq!(frame.unwrap().entries().count(), MAX_ENTRIES),
+            _ => assert_eq!(frame, Err(FrameError::TooManyEntries)),
+        }
+    }
+}
+
+#[test]
+fn an_entry_of_too_many_values_or_bytes_is_bad_and_its_neighbours_are_not() {
+    let good = encoded(&Value::Array(vec![event_time(), record_value()]));
+    let with = |value: Value| encoded(&Value::Array(vec![event_time(), Value::Map(vec![("x".into(), value)])]));
+    let values = |count| with(Value::Array(vec![Value::Nil; count]));
+    // Around them: entry, time, map, key, array.
+    let most = MAX_ENTRY_VALUES as usize - 5;
+    assert!(Entries::new(&values(most)).all(|entry| entry.is_ok()));
+    for large in [values(most + 1), with(Value::Binary(vec![0; MAX_ENTRY]))] {
+        let stream = [good.as_slice(), &large, &good].concat();
+        let told: Vec<_> = Entries::new(&stream).map(|entry| entry.is_ok()).collect();
+        assert_eq!(told, [true, false, true]);
+    }
+}
+
+#[test]
+fn the_size_of_a_frame_is_known_before_it_is_unpacked() {
+    let mut entry = Vec::new();
+    write_entry(&mut entry, TIME, &record());
+    let mut reader = FrameReader::new();
+    assert_eq!(reader.next_size(), Ok(None));
+    reader.push(&[0xc0]);
+    reader.push(&packed(Value::Binary(entry.clone()), vec![]));
+    reader.push(&packed(Value::Binary(gzip(&entry)), vec![("compressed".into(), "gzip".into())]));
+    for size in [entry.len(), MAX_INFLATED] {
+        assert_eq!((reader.next_size(), reader.next_size()), (Ok(Some(size)), Ok(Some(size))));
+        assert_one_entry(&reader.next_frame().unwrap().unwrap(), TIME);
+    }
+    assert_eq!((reader.next_size(), reader.buffered()), (Ok(None), 0));
+}
+
+#[test]
 fn entries_that_do_not_inflate_are_told() {
     for method in ["gzip", "zstd"] {
         let bytes = packed(Value::Binary(b"no".to_vec()), vec![("compressed".into(), method.into())]);
