@@ -57,6 +57,10 @@ reasons! {
         Malformed = "malformed",
         /// A frame larger than allowed, compressed or inflated.
         TooLarge = "too_large",
+        /// A frame of more entries than allowed.
+        TooManyEntries = "too_many_entries",
+        /// Nothing came for too long, or a frame was not whole for too long.
+        Silent = "silent",
         /// The connection ended within a frame.
         Truncated = "truncated",
         /// Too many connections already.

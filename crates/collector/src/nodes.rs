@@ -6,12 +6,34 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wire::NodeReport;
+use wire::{NodeReport, RecordError};
 
 use crate::model::Micros;
 
 /// Workers remembered; of more, the longest silent is forgotten.
 const LIMIT: usize = 4096;
+
+/// Largest report; one of a node with dozens of plans takes a few KiB.
+const MAX_REPORT: usize = 64 << 10;
+/// Most plans, keys, contexts and reasons of a report: they are small on the wire and not here.
+const MAX_PARTS: usize = 1024;
+
+/// Reads a report, unless keeping it would take too much.
+pub fn read_report(record: &[u8]) -> Result<NodeReport, RecordError> {
+    if record.len() > MAX_REPORT {
+        let reason = format!("a report of {} bytes is over the limit of {MAX_REPORT}", record.len());
+        return Err(RecordError::Malformed(reason));
+    }
+    let report = NodeReport::decode(record)?;
+    let in_plans: usize = report.plans.iter().map(|plan| 1 + plan.keys.len() + plan.contexts.len()).sum();
+    let parts = in_plans + report.drops.len() + report.spool.as_ref().map_or(0, |spool| spool.len());
+    if parts > MAX_PARTS {
+        let reason =
+            format!("a report with {parts} plans, keys, contexts and counters is over the limit of {MAX_PARTS}");
+        return Err(RecordError::Malformed(reason));
+    }
+    Ok(report)
+}
 
 /// The newest report of every (node, worker life).
 #[derive(Debug, Default)]
@@ -78,6 +100,23 @@ mod tests {
         assert_eq!(list.iter().map(|s| s.report.pid).collect::<Vec<_>>(), [2, 0]);
         nodes.forget_before(Micros(6));
         assert_eq!(nodes.list().len(), 1);
+    }
+
+    #[test]
+    fn reports_that_would_take_much_memory_are_refused() {
+        let read = |report: &NodeReport| {
+            let mut record = Vec::new();
+            report.encode(&mut record).unwrap();
+            read_report(&record)
+        };
+        let plan = |keys| wire::PlanReport { keys: vec![wire::PlanKey::default(); keys], ..Default::default() };
+        for (report, refused) in [
+            (NodeReport { plans: vec![plan(32); 31], ..report("a", 1) }, false),
+            (NodeReport { plans: vec![plan(32); 32], ..report("a", 1) }, true),
+            (NodeReport { version: "x".repeat(MAX_REPORT), ..report("a", 1) }, true),
+        ] {
+            assert_eq!(read(&report).is_err(), refused);
+        }
     }
 
     #[test]

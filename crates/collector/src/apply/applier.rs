@@ -5,17 +5,23 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use spool::Record;
-use wire::{Entries, Entry, Event, NodeReport, RecordError, Seq, TAG_NODE, TAG_SESSIONS};
+use wire::{Entries, Entry, Event, MAX_ENTRIES, RecordError, Seq, TAG_NODE, TAG_SESSIONS};
 
-use super::row::row;
+use super::row::{cost, row};
 use super::{Aside, SetAside};
 use crate::KEPT_DAYS;
 use crate::ingest::{LogEntry, NotAnEntry};
 use crate::metrics::{AsideReason, Metrics};
 use crate::model::{Day, Micros};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, read_report};
 use crate::store::{Arrival, Batch, Position, Resume, SeqRange, SeqSet, Store, StoreError};
 
+/// Bad entries of a chunk that are set aside one by one; past it, its rest is set aside as one.
+const MAX_BAD: usize = 100;
+/// Memory that the rows of one chunk may take; far above what the largest chunk of sound events does.
+const MAX_COST: usize = 192 << 20;
+/// Memory of a usual row; one that takes more counts as several.
+const USUAL_COST: usize = 2 << 10;
 /// How far ahead a request may claim to have started.
 const AHEAD: i64 = 600_000_000;
 
@@ -43,7 +49,21 @@ pub struct Applier<A> {
     before: HashMap<Day, Position>,
     pending: Batch,
     rows: usize,
+    /// Memory that they take.
+    cost: usize,
     counts: Counts,
+    unread: Unread,
+}
+
+/// Records set aside since that was last told: one message for many.
+#[derive(Debug, Default)]
+struct Unread {
+    records: u64,
+    /// What is wrong with the last of them.
+    last: String,
+    /// Those that could not be kept, and why the last could not.
+    lost: u64,
+    failure: Option<std::io::Error>,
 }
 
 /// What is counted when a batch is in the store.
@@ -67,8 +87,9 @@ impl<A: Aside> Applier<A> {
     ) -> Self {
         let pending = Batch { from: resume.complete, to: resume.complete, ..Batch::default() };
         let before = resume.days.into_iter().collect();
-        let counts = Counts::default();
-        Self { store, nodes, metrics, aside, today, seqs: resume.seqs, before, pending, rows: 0, counts }
+        let (counts, unread) = Default::default();
+        let seqs = resume.seqs;
+        Self { store, nodes, metrics, aside, today, seqs, before, pending, rows: 0, cost: 0, counts, unread }
     }
 
     /// Where to read on in the log.
@@ -76,9 +97,9 @@ impl<A: Aside> Applier<A> {
         self.pending.to
     }
 
-    /// Rows that wait for [`flush`](Self::flush).
+    /// Rows that wait for [`flush`](Self::flush); large ones count as several.
     pub fn pending_rows(&self) -> usize {
-        self.rows
+        self.rows.max(self.cost / USUAL_COST)
     }
 
     /// Whether anything read has not been flushed.
@@ -89,13 +110,30 @@ impl<A: Aside> Applier<A> {
     /// Takes the record at [`position`](Self::position).
     pub fn take(&mut self, record: &Record) -> Result<(), ApplyError> {
         let entry = LogEntry::decode(&record.payload, record.position)?;
-        for (ordinal, item) in (0..).zip(Entries::new(entry.stream)) {
+        let mut entries = Entries::new(entry.stream);
+        let (mut bad_ones, cost_before) = (0, self.cost);
+        for ordinal in 0.. {
             let arrival = Arrival { pos: record.position, ordinal };
+            // What was acknowledged comes again at each start: one chunk must not cost everything.
+            let too_much = match ordinal as usize {
+                MAX_ENTRIES.. => Some("the rest of the chunk: it has too many entries"),
+                _ if bad_ones >= MAX_BAD => Some("the rest of the chunk, after too much in it could not be read"),
+                _ if self.cost - cost_before > MAX_COST => Some("the rest of the chunk: it takes too much memory"),
+                _ => None,
+            };
+            if let Some(reason) = too_much
+                && !entries.rest().is_empty()
+            {
+                self.set_aside(arrival, entry.received, AsideReason::Malformed, reason, entries.rest());
+                break;
+            }
+            let Some(item) = entries.next() else { break };
             match item {
                 Ok(item) if entry.tag == TAG_SESSIONS => self.take_event(arrival, entry.received, item),
                 Ok(item) if entry.tag == TAG_NODE => self.take_report(arrival, entry.received, item),
                 Ok(_) => {}
                 Err(bad) => {
+                    bad_ones += 1;
                     self.set_aside(arrival, entry.received, AsideReason::Malformed, bad.reason, bad.bytes);
                 }
             }
@@ -126,6 +164,7 @@ impl<A: Aside> Applier<A> {
         self.counts.clock_ahead += u64::from(ts != claimed);
         self.counts.untold += u64::from(event.seq.is_none() && event.id == [0; 16]);
         let row = row(&event, arrival, claimed, ts);
+        self.cost += cost(&row);
         self.pending.days.entry(ts.day()).or_default().rows.push(row);
         self.keep_seq(ts.day(), event.seq);
         self.rows += 1;
@@ -139,23 +178,19 @@ impl<A: Aside> Applier<A> {
             self.count_duplicate(self.today, arrival);
             return;
         }
-        let reason = match error {
-            RecordError::NewerVersion(_) => AsideReason::NewerVersion,
-            RecordError::Malformed(_) => AsideReason::Malformed,
-        };
-        self.set_aside(arrival, received, reason, &error.to_string(), record);
+        self.set_aside(arrival, received, reason_of(error), &error.to_string(), record);
         self.keep_seq(self.today, seq);
     }
 
     fn take_report(&mut self, arrival: Arrival, received: Micros, item: Entry) {
-        match NodeReport::decode(item.record) {
+        match read_report(item.record) {
             Ok(report) => {
                 self.metrics.node_reports.add(1);
                 // By our clock: `check` compares it with now.
                 self.nodes.record(received, report);
             }
             Err(error) => {
-                self.set_aside(arrival, received, AsideReason::Malformed, &error.to_string(), item.record);
+                self.set_aside(arrival, received, reason_of(&error), &error.to_string(), item.record);
             }
         }
     }
@@ -185,12 +220,24 @@ impl<A: Aside> Applier<A> {
         self.metrics.set_aside.of(reason).add(1);
         let aside = SetAside { arrival, received, reason: reason.as_str(), error, record };
         let kept = self.aside.put(&aside);
+        self.unread.records += 1;
+        error.clone_into(&mut self.unread.last);
         if !matches!(kept, Ok(true)) {
             self.metrics.set_aside_lost.add(1);
+            self.unread.lost += 1;
+            self.unread.failure = kept.err().or(self.unread.failure.take());
         }
-        match kept {
-            Ok(_) => tracing::warn!(reason = reason.as_str(), "a record was set aside: {error}"),
-            Err(failure) => tracing::error!(%failure, "a record was to be set aside and is lost: {error}"),
+    }
+
+    /// Says, once a batch and not once a record, what was set aside.
+    fn tell_unread(&mut self) {
+        let Unread { records, last, lost, failure } = std::mem::take(&mut self.unread);
+        match failure {
+            Some(failure) => {
+                tracing::error!(%failure, records, lost, "records were to be set aside, some are lost; the last: {last}");
+            }
+            None if records > 0 => tracing::warn!(records, lost, "records were set aside; the last: {last}"),
+            None => {}
         }
     }
 
@@ -199,6 +246,7 @@ impl<A: Aside> Applier<A> {
         if !self.is_pending() {
             return Ok(());
         }
+        self.tell_unread();
         if let Err(failure) = self.aside.sync() {
             tracing::error!(%failure, "records that were set aside may be lost in a crash");
         }
@@ -218,7 +266,7 @@ impl<A: Aside> Applier<A> {
         self.metrics.clock_ahead.add(counts.clock_ahead);
         self.metrics.store_rows.set(self.store.rows());
         self.pending = Batch { from: self.pending.to, to: self.pending.to, ..Batch::default() };
-        self.rows = 0;
+        (self.rows, self.cost) = (0, 0);
         Ok(())
     }
 
@@ -263,6 +311,13 @@ impl<A: Aside> Applier<A> {
             self.metrics.store_rows.set(self.store.rows());
         }
         Ok(forgotten)
+    }
+}
+
+fn reason_of(error: &RecordError) -> AsideReason {
+    match error {
+        RecordError::NewerVersion(_) => AsideReason::NewerVersion,
+        RecordError::Malformed(_) => AsideReason::Malformed,
     }
 }
 

@@ -4,6 +4,7 @@
 //! limit a file takes nothing more, and the caller counts what is lost.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -105,12 +106,16 @@ impl Aside for AsideFiles {
             return Ok(true);
         }
         let kept = aside.record.get(..MAX_RECORD).unwrap_or(aside.record);
+        // Before anything is written down: what comes when the file is full must cost nothing.
+        if open.bytes + 2 * kept.len() as u64 + aside.error.len() as u64 > MAX_FILE {
+            return Ok(false);
+        }
         let line = Line {
             place: Place { position: aside.arrival.pos, ordinal: aside.arrival.ordinal },
             received: aside.received,
             reason: aside.reason,
             error: aside.error,
-            record: kept.iter().map(|byte| format!("{byte:02x}")).collect(),
+            record: hex(kept),
             cut: aside.record.len() - kept.len(),
         };
         let mut line = serde_json::to_vec(&line)?;
@@ -147,6 +152,15 @@ impl Aside for AsideFiles {
         }
         Ok(())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 impl OpenFile {

@@ -68,6 +68,43 @@ pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros) 
     }
 }
 
+/// Bytes of memory that a row takes, roughly.
+pub(super) fn cost(row: &Row) -> usize {
+    let Request {
+        node,
+        application,
+        method,
+        scheme,
+        host,
+        path,
+        proto,
+        endpoint,
+        ip,
+        user_agent,
+        key,
+        params,
+        mcp,
+        gql,
+        attacks,
+        ..
+    } = &row.request;
+    let lengths = |texts: &[&String]| texts.iter().map(|text| text.len()).sum::<usize>();
+    let param = |p: &model::Param| size_of::<model::Param>() + lengths(&[&p.source, &p.name, &p.kind, &p.value]);
+    let attack = |a: &model::Attack| size_of::<model::Attack>() + lengths(&[&a.kind, &a.point, &a.payload, &a.engine]);
+    let calls = mcp
+        .iter()
+        .flat_map(|mcp| [Some(&mcp.method), Some(&mcp.primitive), mcp.arguments.as_ref(), mcp.error.as_ref()]);
+    let operations = gql.iter().flat_map(|gql| [Some(&gql.kind), Some(&gql.operation)]);
+    size_of::<Row>()
+        + lengths(&[node, application, method, scheme, host, path, proto, endpoint, ip, user_agent])
+        + lengths(&[&key.source, &key.name, &key.value])
+        + params.iter().map(param).sum::<usize>()
+        + attacks.iter().map(attack).sum::<usize>()
+        + calls.chain(operations).flatten().map(String::len).sum::<usize>()
+        + row.user.iter().chain(&row.role).map(|who| who.value.len()).sum::<usize>()
+        + row.full.iter().chain(&row.extra).map(Vec::len).sum::<usize>()
+}
+
 /// An id for a request that came without one: its place in the log, in the layout of a UUIDv7.
 fn place_id(arrival: Arrival, claimed: Micros) -> Id {
     let millis = u128::from(claimed.0.unsigned_abs() / 1000) & 0xffff_ffff_ffff;

@@ -242,6 +242,49 @@ fn what_is_set_aside_stops_nothing_and_keeps_its_number() {
 }
 
 #[test]
+fn a_chunk_full_of_bad_entries_is_set_aside_at_one_place_past_the_first_hundred() {
+    let room = Room::default();
+    let full = vec![Sent::Garbage; 5000];
+    room.apply_all(&[full, vec![Sent::Numbered(1, 0)]]);
+    assert_eq!((room.store.rows(), room.metrics.set_aside.of(AsideReason::Malformed).get()), (1, 101));
+}
+
+#[test]
+fn of_a_chunk_with_too_many_events_the_rest_is_set_aside() {
+    // As a version without the limit at the door left it in the log.
+    let room = Room::default();
+    let events = (0..wire::MAX_ENTRIES as u64 + 7).map(|number| Sent::Numbered(number, 0)).collect();
+    room.apply_all(&[events]);
+    assert_eq!(room.store.rows(), wire::MAX_ENTRIES as u64);
+    assert_eq!(room.metrics.set_aside.of(AsideReason::Malformed).get(), 1);
+}
+
+#[test]
+fn large_rows_fill_a_batch_sooner() {
+    let (mut record, mut stream, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+    Event { path: "x".repeat(100_000).into(), ..Event::default() }.encode(&mut record).unwrap();
+    write_entry(&mut stream, EventTime::from_micros(noon().0 as u64), &record);
+    LogEntry { received: noon(), tag: TAG_SESSIONS, stream: &stream }.encode(&mut payload);
+    let room = Room::default();
+    let mut applier = room.start();
+    applier.take(&Record { position: 0, payload }).unwrap();
+    assert!(applier.pending_rows() > 40);
+    applier.flush().unwrap();
+    assert_eq!(applier.pending_rows(), 0);
+}
+
+#[test]
+fn a_report_of_a_newer_node_is_set_aside_as_such() {
+    let (mut record, mut stream, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+    wire::NodeReport { v: 2, ..Default::default() }.encode(&mut record).unwrap();
+    write_entry(&mut stream, EventTime::default(), &record);
+    LogEntry { received: noon(), tag: wire::TAG_NODE, stream: &stream }.encode(&mut payload);
+    let room = Room::default();
+    room.start().take(&Record { position: 0, payload }).unwrap();
+    assert_eq!(room.metrics.set_aside.of(AsideReason::NewerVersion).get(), 1);
+}
+
+#[test]
 fn days_over_a_week_old_are_forgotten_and_so_are_silent_workers() {
     let room = Room::default();
     room.apply_all(&[vec![Sent::Numbered(1, -24 * 6), Sent::Numbered(2, 0)]]);

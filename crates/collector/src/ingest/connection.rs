@@ -36,15 +36,14 @@ impl Connection {
         self.reader.push(bytes);
     }
 
+    /// How many bytes the next whole frame may take once it is unpacked, when there is one.
+    pub fn next_size(&mut self) -> Result<Option<usize>, Closed> {
+        self.reader.next_size().map_err(unreadable)
+    }
+
     /// The next whole frame, when there is one.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, Closed> {
-        let frame = self.reader.next_frame().map_err(|error| {
-            let reason = match error {
-                FrameError::Oversized { .. } | FrameError::Inflated => CloseReason::TooLarge,
-                _ => CloseReason::Malformed,
-            };
-            Closed { reason, message: error.to_string() }
-        })?;
+        let frame = self.reader.next_frame().map_err(unreadable)?;
         if let Some(frame) = &frame {
             self.waiting.push_back(frame.chunk.clone());
         }
@@ -84,6 +83,15 @@ impl Connection {
             }),
         }
     }
+}
+
+fn unreadable(error: FrameError) -> Closed {
+    let reason = match error {
+        FrameError::Oversized { .. } | FrameError::Inflated => CloseReason::TooLarge,
+        FrameError::TooManyEntries => CloseReason::TooManyEntries,
+        _ => CloseReason::Malformed,
+    };
+    Closed { reason, message: error.to_string() }
 }
 
 #[cfg(test)]
@@ -131,10 +139,11 @@ mod tests {
             (&b"GET / HTTP/1.1\r\n\r\n"[..], CloseReason::Malformed),
             (b"\xc1", CloseReason::Malformed),
             (b"\x93\xa1t\xc6\xff\xff\xff\xff", CloseReason::TooLarge),
+            (&[&b"\x92\xa1t\xc6\x00\x02\x00\x00"[..], &[0; 0x2_0000]].concat(), CloseReason::TooManyEntries),
         ] {
             let mut connection = Connection::default();
             connection.receive(bytes);
-            assert_eq!(connection.next_frame().unwrap_err().reason, reason, "{bytes:?}");
+            assert_eq!(connection.next_frame().unwrap_err().reason, reason);
         }
         let mut connection = Connection::default();
         connection.receive(&frame("a")[..20]);

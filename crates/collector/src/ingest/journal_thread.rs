@@ -17,8 +17,9 @@ use crate::store::Position;
 const GATHER: Duration = Duration::from_millis(20);
 /// Bytes that are gathered at most.
 const GATHER_BYTES: usize = 16 << 20;
-/// Under this name the thread reports to `/readyz`.
+/// Under these names the thread reports to `/readyz`.
 const PART: &str = "log";
+const FILES: &str = "log files";
 
 /// What the thread is asked to do.
 pub enum Job {
@@ -83,11 +84,31 @@ impl JournalThread {
         while let Some(job) = next {
             match job {
                 Job::Append(append) => self.append(append, group)?,
-                Job::EndSegment => self.journal.end_segment()?,
-                Job::Release(upto) => self.journal.release(upto)?,
+                Job::EndSegment => {
+                    let ended = self.journal.end_segment();
+                    self.unless_broken("begin a new file of the log", ended)?;
+                }
+                Job::Release(upto) => {
+                    let released = self.journal.release(upto);
+                    self.unless_broken("remove old files of the log", released)?;
+                }
             }
             let more = group.bytes < GATHER_BYTES && started.elapsed() < GATHER;
             next = if more { self.jobs.try_recv().ok() } else { None };
+        }
+        Ok(())
+    }
+
+    /// What only keeps the log tidy may fail, on a full disk for example: it is asked again. Fails
+    /// only when the log cannot go on.
+    fn unless_broken(&self, doing: &str, done: Result<(), spool::Error>) -> Result<(), spool::Error> {
+        match done {
+            Ok(()) => self.readiness.clear(FILES),
+            Err(error) if self.journal.has_failed() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "cannot {doing}; going on without");
+                self.readiness.fail(FILES, format!("cannot {doing}: {error}"));
+            }
         }
         Ok(())
     }
@@ -135,5 +156,44 @@ impl Append {
     /// When the connection is gone, nobody waits.
     fn tell(self, result: Result<(), Arc<str>>) {
         let _ = self.done.try_send(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spool::{Log, Options};
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_log_that_cannot_begin_a_new_file_goes_on_in_the_old_one_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(OsDisk::new(dir.path()).unwrap(), Options::default()).unwrap();
+        let mut journal = Journal::new(log, Arc::default());
+        let frame = Frame { tag: wire::TAG_SESSIONS.into(), chunk: None, stream: vec![0x07] };
+        journal.append(&frame, SystemClock::default().now(), 0).unwrap();
+        journal.sync().unwrap();
+        // Something stands where the new file would be.
+        std::fs::create_dir(dir.path().join(format!("{:020}.seg", journal.end()))).unwrap();
+
+        let (jobs, queue) = mpsc::channel(2);
+        let (done, mut told) = mpsc::channel(1);
+        let room = Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().unwrap();
+        jobs.try_send(Job::EndSegment).ok().unwrap();
+        jobs.try_send(Job::Append(Append { frame, done, room })).ok().unwrap();
+        drop(jobs);
+        let readiness = Arc::new(Readiness::default());
+        let thread = JournalThread {
+            journal,
+            jobs: queue,
+            progress: Arc::default(),
+            unapplied_max: u64::MAX,
+            readiness: Arc::clone(&readiness),
+            clock: Arc::new(SystemClock::default()),
+        };
+        thread.run().unwrap();
+        assert!(told.try_recv().unwrap().is_ok());
+        assert!(readiness.reasons()[FILES].contains("begin a new file"), "{:?}", readiness.reasons());
     }
 }

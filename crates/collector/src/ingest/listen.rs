@@ -1,8 +1,9 @@
 //! The sockets that nodes connect to.
 //!
 //! One task for each connection reads bytes, hands whole frames to the journal thread and sends the
-//! answers. Bounded: connections, frames being unpacked, bytes waiting for the log, frames of one
-//! connection that wait for their answer, the time that a sender may take to read its answers.
+//! answers. Bounded: connections, frames being unpacked, bytes being unpacked or waiting for the log,
+//! frames of one connection that wait for their answer, the time that a sender may be silent, take
+//! for a frame, and take to read its answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +12,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
+use wire::Frame;
 
 use super::{Append, Closed, Connection, Job};
 use crate::metrics::{CloseReason, Metrics};
 use crate::sockets::{Bound, Listener, Stream};
 
-/// Bytes of frames that wait for the log, over all connections, in KiB.
+/// Bytes of frames that are unpacked or wait for the log, over all connections, in KiB.
 const ROOM_KIB: u32 = 128 << 10;
 /// Frames being unpacked at a time.
 const UNPACKING: usize = 16;
@@ -29,13 +31,28 @@ const BUFFERED_MAX: usize = 256 << 20;
 const BUFFERED_SMALL: usize = 64 << 10;
 /// How much is read at a time.
 const READ: usize = 64 << 10;
-/// The longest that a sender may take to read an answer.
-const SEND_TIME: Duration = Duration::from_secs(30);
+/// Frames that may take more are unpacked where waiting stops nobody else.
+const UNPACKED_ASIDE: usize = 256 << 10;
+/// What senders get: a node reports every 10 s, whatever its traffic.
+const PATIENCE: Patience =
+    Patience { idle: Duration::from_secs(120), frame: Duration::from_secs(60), answer: Duration::from_secs(30) };
 /// The longest that connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
+/// How long a sender may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Without a byte, while nothing is owed to it.
+    idle: Duration,
+    /// From a frame's first byte to its last.
+    frame: Duration,
+    /// To read an answer.
+    answer: Duration,
+}
+
 /// What all connections share.
 struct Door {
+    patience: Patience,
     jobs: mpsc::Sender<Job>,
     metrics: Arc<Metrics>,
     connections: Semaphore,
@@ -52,14 +69,7 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 ) {
-    let door = Arc::new(Door {
-        jobs,
-        metrics,
-        connections: Semaphore::new(connections),
-        room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
-        unpacking: Semaphore::new(UNPACKING),
-        buffered: AtomicUsize::new(0),
-    });
+    let door = Arc::new(Door::new(jobs, metrics, connections, PATIENCE));
     let mut accepting = JoinSet::new();
     for listener in bound.into_listeners() {
         accepting.spawn(accept(listener, Arc::clone(&door), stop.clone()));
@@ -100,6 +110,18 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stop: watch::Receiver<b
 }
 
 impl Door {
+    fn new(jobs: mpsc::Sender<Job>, metrics: Arc<Metrics>, connections: usize, patience: Patience) -> Self {
+        Self {
+            patience,
+            jobs,
+            metrics,
+            connections: Semaphore::new(connections),
+            room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
+            unpacking: Semaphore::new(UNPACKING),
+            buffered: AtomicUsize::new(0),
+        }
+    }
+
     async fn admit<S>(&self, stream: S, peer: &str, stop: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -122,7 +144,9 @@ impl Door {
                 let reason = closed.reason.as_str();
                 match closed.reason {
                     // A worker that ended, most likely; what it did not see acknowledged comes again.
-                    CloseReason::Network => tracing::info!(peer, reason, "a node's connection broke: {closed}"),
+                    CloseReason::Network | CloseReason::Silent => {
+                        tracing::info!(peer, reason, "a node's connection broke: {closed}")
+                    }
                     _ => tracing::warn!(peer, reason, "a node's connection was closed: {closed}"),
                 }
             }
@@ -153,10 +177,20 @@ impl Conversation<'_> {
         let (done, mut durable) = mpsc::channel(UNDER_WAY);
         let mut buffer = vec![0; READ];
         let mut reading = true;
+        let mut deadline = Instant::now() + self.patience();
         while reading || self.connection.waiting() > 0 {
             let may_read = reading && self.connection.waiting() < UNDER_WAY;
+            let within = self.connection.buffered() > 0;
+            // What was read is looked at before the clock, so that nobody is cut off for our slowness.
             tokio::select! {
-                Some(result) = durable.recv() => self.answer(result, &mut durable, &mut to).await?,
+                biased;
+                Some(result) = durable.recv() => {
+                    self.answer(result, &mut durable, &mut to).await?;
+                    if !may_read || !within {
+                        deadline = Instant::now() + self.patience();
+                    }
+                }
+                () = stopped(&mut stop), if reading => reading = false,
                 read = from.read(&mut buffer), if may_read => match read {
                     Ok(0) => {
                         reading = false;
@@ -164,31 +198,47 @@ impl Conversation<'_> {
                     }
                     Ok(count) => {
                         self.connection.receive(buffer.get(..count).unwrap_or_default());
-                        self.submit(&done, &mut durable, &mut to).await?;
+                        let taken = self.submit(&done, &mut durable, &mut to).await?;
+                        if taken || !within || self.connection.buffered() == 0 {
+                            deadline = Instant::now() + self.patience();
+                        }
                     }
                     Err(error) => return Err(network("reading", &error)),
                 },
-                () = stopped(&mut stop), if reading => reading = false,
+                () = sleep_until(deadline), if may_read && (within || self.connection.waiting() == 0) => {
+                    let what = if within { "the rest of a frame" } else { "another byte" };
+                    let message = format!("{what} did not come within {} s", self.patience().as_secs());
+                    return Err(Closed { reason: CloseReason::Silent, message });
+                }
             }
         }
         Ok(())
     }
 
-    /// Hands all whole frames to the journal.
+    /// How long the sender may take for what is to come next.
+    fn patience(&self) -> Duration {
+        let Patience { idle, frame, .. } = self.door.patience;
+        if self.connection.buffered() > 0 { frame } else { idle }
+    }
+
+    /// Hands all whole frames to the journal; says whether there was one.
     async fn submit<W: AsyncWrite + Unpin>(
         &mut self,
         done: &mpsc::Sender<Result<(), Arc<str>>>,
         durable: &mut mpsc::Receiver<Result<(), Arc<str>>>,
         to: &mut W,
-    ) -> Result<(), Closed> {
-        // The semaphores are never closed.
-        let _unpacking = self.door.unpacking.acquire().await;
-        while let Some(frame) = self.connection.next_frame()? {
-            let metrics = &self.door.metrics;
-            metrics.chunks.add(1);
-            let kib = u32::try_from(frame.stream.len() / 1024 + 1).unwrap_or(u32::MAX).min(ROOM_KIB);
-            let room = Arc::clone(&self.door.room).acquire_many_owned(kib).await;
-            let Ok(room) = room else { return Err(no_log("the server stops")) };
+    ) -> Result<bool, Closed> {
+        let mut taken = false;
+        while let Some(size) = self.connection.next_size()? {
+            // The semaphores are never closed.
+            let _unpacking = self.door.unpacking.acquire().await;
+            let room = Arc::clone(&self.door.room).acquire_many_owned(kib(size)).await;
+            let Ok(mut room) = room else { return Err(no_log("the server stops")) };
+            let Some(frame) = self.unpack(size).await? else { break };
+            let spare = kib(size).saturating_sub(kib(frame.stream.len()));
+            drop(room.split(spare as usize));
+            taken = true;
+            self.door.metrics.chunks.add(1);
             let job = Job::Append(Append { frame, done: done.clone(), room });
             self.door.jobs.send(job).await.map_err(|_| no_log("the server stops"))?;
             while self.connection.waiting() >= UNDER_WAY {
@@ -196,7 +246,26 @@ impl Conversation<'_> {
                 self.answer(result, durable, to).await?;
             }
         }
-        self.count_buffered()
+        self.count_buffered()?;
+        Ok(taken)
+    }
+
+    /// The next frame, which may take `size` bytes.
+    async fn unpack(&mut self, size: usize) -> Result<Option<Frame>, Closed> {
+        if size <= UNPACKED_ASIDE {
+            return self.connection.next_frame();
+        }
+        let mut connection = std::mem::take(&mut self.connection);
+        let unpacked = tokio::task::spawn_blocking(move || {
+            let frame = connection.next_frame();
+            (connection, frame)
+        });
+        let (connection, frame) = unpacked.await.map_err(|died| Closed {
+            reason: CloseReason::Malformed,
+            message: format!("a frame could not be unpacked: {died}"),
+        })?;
+        self.connection = connection;
+        frame
     }
 
     fn count_buffered(&mut self) -> Result<(), Closed> {
@@ -228,7 +297,7 @@ impl Conversation<'_> {
         if answers.is_empty() {
             return Ok(());
         }
-        match timeout(SEND_TIME, to.write_all(&answers)).await {
+        match timeout(self.door.patience.answer, to.write_all(&answers)).await {
             Ok(Ok(())) => {
                 self.door.metrics.acked.add(acks);
                 Ok(())
@@ -246,10 +315,75 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|&stop| stop).await;
 }
 
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(ROOM_KIB)
+}
+
 fn network(doing: &str, error: &std::io::Error) -> Closed {
     Closed { reason: CloseReason::Network, message: format!("{doing}: {error}") }
 }
 
 fn no_log(reason: &str) -> Closed {
     Closed { reason: CloseReason::Log, message: format!("the log did not take a chunk: {reason}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+    const SHORT: Duration = Duration::from_millis(20);
+
+    /// What becomes of a connection that sends `bytes`, then nothing, while nothing is acknowledged.
+    async fn admitted(patience: Patience, bytes: &[u8]) -> (Arc<Metrics>, mpsc::Receiver<Job>) {
+        let (jobs, queue) = mpsc::channel(9);
+        let metrics = Arc::new(Metrics::default());
+        let door = Door::new(jobs, Arc::clone(&metrics), 1, patience);
+        let (_stop, stopped) = watch::channel(false);
+        let (mut node, ours) = duplex(64 << 10);
+        node.write_all(bytes).await.unwrap();
+        door.admit(ours, "a node", stopped).await;
+        (metrics, queue)
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_is_silent_or_stops_within_a_frame_is_let_go() {
+        let idle = Patience { idle: SHORT, frame: LONG, answer: LONG };
+        let stalled = Patience { idle: LONG, frame: SHORT, answer: LONG };
+        for (patience, bytes) in [(idle, &b""[..]), (idle, b"\xc0"), (stalled, b"\x92"), (stalled, b"\xc0\xc0\x92\xa1")]
+        {
+            let (metrics, _) = admitted(patience, bytes).await;
+            assert_eq!(metrics.closed.of(CloseReason::Silent).get(), 1, "{patience:?} {bytes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_would_inflate_to_much_waits_for_room_and_gives_back_what_it_does_not_need() {
+        let (jobs, mut queue) = mpsc::channel(9);
+        let door = Arc::new(Door::new(jobs, Arc::default(), 9, PATIENCE));
+        let all = Arc::clone(&door.room).acquire_many_owned(ROOM_KIB).await.unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        // One entry, gzipped with stored bytes: ["t", gzip of 07, {"compressed": "gzip"}].
+        let mut gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x01\0\xfe\xff\x07".to_vec();
+        gzip.extend(crc32fast::hash(&[7]).to_le_bytes());
+        gzip.extend(1u32.to_le_bytes());
+        let frame = [b"\x93\xa1t\xc4", &[gzip.len() as u8][..], &gzip, b"\x81\xaacompressed\xa4gzip"].concat();
+        let (mut node, ours) = duplex(64 << 10);
+        node.write_all(&frame).await.unwrap();
+        let task = tokio::spawn({
+            let door = Arc::clone(&door);
+            async move { door.admit(ours, "a node", stopped).await }
+        });
+        while door.unpacking.available_permits() == UNPACKING {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(door.metrics.chunks.get(), 0);
+        drop(all);
+        let Some(Job::Append(append)) = queue.recv().await else { panic!("a frame was sent") };
+        assert_eq!(append.frame.stream, [7]);
+        assert_eq!(append.room.num_permits(), 1);
+        task.abort();
+    }
 }

@@ -1,7 +1,7 @@
 //! Cutting a connection's bytes into frames.
 
-use super::scan::{Head, Scanner};
 use super::frame::Outline;
+use super::scan::{Head, Scanner};
 use super::{Frame, FrameError, MAX_FRAME};
 
 /// Capacity that an idle connection may keep.
