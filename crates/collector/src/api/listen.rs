@@ -1,7 +1,7 @@
 //! HTTP on the sockets of the API.
 //!
-//! Bounded: connections at a time, size and number of headers, time to send a head, time to end
-//! when the server stops. No request here has a body that is read.
+//! Bounded: connections at a time, size and number of headers, time to send a head, time to take
+//! an answer, time to end when the server stops. No request here has a body that is read.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::OverUnixSocket;
+use super::patient::Patient;
 use crate::sockets::{Bound, Listener, Stream};
 
 /// Connections at a time, over all addresses; more wait in the kernel's queue.
@@ -32,6 +33,8 @@ const HEAD_BYTES: usize = 64 << 10;
 const HEADERS: usize = 100;
 /// Time to send a request's head, and to stay idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Time that a reader may leave an answer lying, without taking a byte of it.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Time that answers under way get when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -94,7 +97,7 @@ impl Doorman {
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEADERS)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, ANSWER_TIME)), service);
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             let _slot = slot;

@@ -18,6 +18,7 @@ mod listen;
 mod nodes;
 mod page;
 mod params;
+mod patient;
 mod problem;
 mod requests;
 mod sessions;

@@ -17,6 +17,8 @@ use crate::store::Position;
 const VERSION: u8 = 1;
 /// How long a walk through pages may take.
 const VALID_MICROS: i64 = 600 * 1_000_000;
+/// How far the clock may be set back during it, as NTP does.
+const BACK_MICROS: i64 = 60 * 1_000_000;
 /// No token is longer.
 const MAX_TOKEN: usize = 512;
 
@@ -96,7 +98,7 @@ impl Walk {
         if page.list != list || made_for != asked {
             return Err(other());
         }
-        if !(0..=VALID_MICROS).contains(&now.0.saturating_sub(page.issued)) {
+        if !(-BACK_MICROS..=VALID_MICROS).contains(&now.0.saturating_sub(page.issued)) {
             return Err(Problem::page_token("it is older than 10 minutes; begin with the first page"));
         }
         let walk = Self {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 
 use super::problem::Problem;
@@ -127,7 +127,21 @@ impl Params {
 }
 
 /// The id in an address.
-pub(super) fn id(text: &str) -> Result<Id, Problem> {
+pub(super) struct IdInPath(pub(super) Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(text)) => id(&text).map(Self),
+            // Escapes that are no UTF-8.
+            Err(_) => id(parts.uri.path()).map(Self),
+        }
+    }
+}
+
+fn id(text: &str) -> Result<Id, Problem> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         Problem::parameter("id", format!("`{shown}` is no id: an id is 32 hex digits"))

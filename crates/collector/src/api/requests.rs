@@ -1,11 +1,11 @@
 //! Requests: those of a session, one by its id, and all as they arrive.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use super::page::Walk;
-use super::params::{self, Asked, Params};
+use super::params::{Asked, IdInPath, Params};
 use super::{Api, Problem};
 use crate::model::{Id, Micros, Request};
 use crate::store::{Arrival, RequestsQuery, TailQuery};
@@ -19,10 +19,9 @@ pub(super) struct Requests {
 /// `GET /sessions/{id}/requests`: in the order in which they began.
 pub(super) async fn of_session(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Requests>, Problem> {
-    let id = params::id(&id)?;
     let params = params.only(&["from", "to", "day", "page_size", "page_token", "order_by"])?;
     params.order("ts")?;
     let size = params.page_size()?;
@@ -99,10 +98,9 @@ pub(super) async fn by_arrival(State(api): State<Api>, params: Params) -> Result
 /// `GET /requests/{id}`.
 pub(super) async fn one(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Request>, Problem> {
-    let id = params::id(&id)?;
     params.only(&[])?;
     let oldest = api.oldest();
     let found = api.ask(move |store| store.request(id)).await?.filter(|request| request.ts >= oldest);

@@ -1,11 +1,11 @@
 //! The list of sessions, and one session.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use super::page::Walk;
-use super::params::{self, Params};
+use super::params::{IdInPath, Params};
 use super::{Api, Problem};
 use crate::model::{Day, Id, Micros, SessionPart};
 use crate::store::SessionsQuery;
@@ -48,10 +48,9 @@ pub(super) struct Session {
 /// `GET /sessions/{id}`: all parts of the week, the newest first; with `day` that day's.
 pub(super) async fn one(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Session>, Problem> {
-    let id = params::id(&id)?;
     let day = params.only(&["day"])?.day()?;
     let mut parts = api.ask(move |store| store.parts(id, store.position())).await?;
     let oldest = api.oldest().day();
