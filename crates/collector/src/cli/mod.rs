@@ -81,6 +81,18 @@ enum CliError {
     Output(#[from] io::Error),
 }
 
+impl CliError {
+    /// The exit status: 2 for wrong usage, which does not become right by trying again.
+    fn status(&self) -> u8 {
+        match self {
+            // There may be a directory later.
+            Self::Config(ConfigError::NoRuntimeDir(_)) => 1,
+            Self::Config(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -97,7 +109,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let text: Vec<_> = error.to_string().lines().map(table::escape).collect();
             let _ = writeln!(io::stderr(), "api-sessions: {}", text.join("\n"));
-            ExitCode::FAILURE
+            ExitCode::from(error.status())
         }
     }
 }
@@ -116,7 +128,7 @@ fn print(text: &str) -> Result<(), CliError> {
 
 /// Prints an answer of the API as JSON, indented.
 fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
-    print(&format!("{value:#}\n"))
+    print(&table::escape_json(&format!("{value:#}\n")))
 }
 
 #[cfg(test)]

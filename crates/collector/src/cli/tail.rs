@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::sessions::{key, limit};
-use super::table::{self, cut, escape, millis, time};
+use super::table::{self, cut, escape, escape_json, millis, time};
 use super::{CliError, Where, print};
 
 /// How long between looks when nothing new is there.
@@ -52,7 +52,7 @@ impl Tail {
             let requests = page["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
             let mut text = String::new();
             for request in requests.iter().take(left) {
-                text.push_str(&if self.json { request.to_string() } else { line(request, width) });
+                text.push_str(&if self.json { escape_json(&request.to_string()) } else { line(request, width) });
                 text.push('\n');
             }
             print(&text)?;

@@ -179,6 +179,27 @@ fn nothing_that_a_client_sent_is_obeyed_by_the_terminal() {
 }
 
 #[test]
+fn json_is_not_obeyed_by_the_terminal_either_and_means_the_same() {
+    let value = json!({ "a\u{1b}[2Jb\r\nc\u{202e}d\u{9b}31m\u{7f}\t\u{0}": ["\u{2066}", "日本語", "\\u009b"] });
+    for text in [value.to_string(), format!("{value:#}")] {
+        let shown = table::escape_json(&text);
+        assert!(
+            !shown.chars().any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{2066}')),
+            "{shown:?}"
+        );
+        assert!(shown.contains("\\u009b31m\\u007f") && shown.contains("日本語"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_refused_ends_as_wrong_usage_does() {
+    let unreadable = ConfigError::Unreadable { path: "/x".into(), reason: "no".to_owned() };
+    assert_eq!(CliError::from(unreadable).status(), 2);
+    assert_eq!(CliError::Start(io::ErrorKind::OutOfMemory.into()).status(), 1);
+}
+
+#[test]
 fn a_table_is_aligned_and_fits_the_terminal() {
     let mut table = Table::new(&[("ID", Side::Whole), ("N", Side::Right), ("TEXT", Side::Left), ("MORE", Side::Left)]);
     table.row(["a".repeat(12), "7".to_owned(), "x".repeat(50), "short".to_owned()]);

@@ -154,8 +154,11 @@ impl Layers {
         let file = flags.config.clone().or_else(|| around.variable("API_SESSIONS_CONFIG").map(PathBuf::from));
         let mut settings = match file {
             Some(path) => read_file(&path)?,
-            None if around.default_file.exists() => read_file(&around.default_file)?,
-            None => BTreeMap::new(),
+            None => match std::fs::symlink_metadata(&around.default_file) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+                // One that is there and cannot be looked at is an error too.
+                _ => read_file(&around.default_file)?,
+            },
         };
         for key in KEYS {
             let variable = format!("API_SESSIONS_{}", key.to_uppercase());

@@ -190,6 +190,18 @@ fn a_named_file_must_be_there() {
 }
 
 #[test]
+fn a_default_file_that_cannot_be_looked_at_is_not_passed_over() {
+    let root = tempfile::tempdir().unwrap();
+    let mut around = around(root.path());
+    // A link to itself: as with missing rights, nobody can tell whether a file is behind it.
+    let link = root.path().join("loop");
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    around.default_file = link.join("api-sessions.toml");
+    let error = Config::load(&Flags::default(), &around).unwrap_err();
+    assert!(error.to_string().contains("loop/api-sessions.toml"), "{error}");
+}
+
+#[test]
 fn a_command_looks_first_where_a_server_is() {
     let root = tempfile::tempdir().unwrap();
     let around = around(root.path());
