@@ -9,9 +9,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 
 use crate::settings::Address;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -72,10 +75,11 @@ pub async fn bind(addresses: &[Address]) -> Result<Bound, BindError> {
             Address::Tcp(tcp) => Listener::Tcp(TcpListener::bind(tcp).await.map_err(refused)?),
             Address::Unix(path) => {
                 clear_stale(path, address).await?;
-                let listener = UnixListener::bind(path).map_err(refused)?;
-                // Between bind and this only the owner can connect, whatever the umask.
+                let socket = UnixSocket::new_stream().map_err(refused)?;
+                socket.bind(path).map_err(refused)?;
+                // Before it listens: until then nobody can connect, whatever the umask.
                 std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(refused)?;
-                Listener::Unix(listener, path.clone())
+                Listener::Unix(socket.listen(BACKLOG).map_err(refused)?, path.clone())
             }
         };
         bound.0.push(listener);
