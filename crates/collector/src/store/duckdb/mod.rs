@@ -8,8 +8,10 @@
 //! - Queries look at rows before `position`, which moves only when all days of a batch are written.
 //! - A batch given again, whole or in part, adds nothing to the days that have it.
 //! - `positions.json` never says more than what was counted in the files after a checkpoint.
+//! - A file that it does not know was begun after that checkpoint: the log still holds all of it.
 
 mod columns;
+mod files;
 mod positions;
 mod read;
 mod readers;
@@ -31,6 +33,11 @@ use super::{
 };
 use crate::model::{Day, Id, Micros, Request, SessionPart};
 
+/// Disk that queries may use for what does not fit into memory.
+const MAX_TEMP: &str = "1GB";
+/// Bytes of a day file's heads: a shorter one holds nothing.
+const EMPTY_FILE: u64 = 3 * 4096;
+
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -45,9 +52,14 @@ pub struct DuckStore {
     dir: PathBuf,
     writer: Mutex<Connection>,
     readers: Readers,
+    /// For the one that applies: it never waits for queries, and nothing interrupts it.
+    checker: Mutex<Connection>,
     days: Mutex<BTreeMap<Day, DayState>>,
     /// Held by queries, so that no file goes away under them.
     attached: RwLock<()>,
+    /// Everything in the log before it is in the files.
+    complete: AtomicU64,
+    /// What queries look at. Ahead of `complete` only while the log is read again from its beginning.
     position: AtomicU64,
 }
 
@@ -65,58 +77,123 @@ impl DuckStore {
     /// Opens the day files in `dir`, which exists; `temp` is where the engine may put what does not
     /// fit into its memory.
     pub fn open(dir: &Path, temp: &Path, limits: Limits) -> Result<Self, StoreError> {
-        let positions = Positions::load(dir).map_err(|e| StoreError::Damaged {
-            file: Positions::path(dir).display().to_string(),
-            reason: e.to_string(),
-        })?;
+        let positions = load(dir)?;
         let writer = engine(temp, limits).map_err(failed("starting the engine"))?;
         let clone = || writer.try_clone().map_err(failed("connecting to the engine"));
+        let checker = Mutex::new(clone()?);
         let readers = Readers::new(clone()?)
             .map_err(|e| StoreError::Failed { doing: "starting a thread".into(), reason: e.to_string() })?;
         let store = Self {
             dir: dir.to_owned(),
             writer: Mutex::new(writer),
             readers,
+            checker,
             days: Mutex::default(),
             attached: RwLock::default(),
+            complete: AtomicU64::new(positions.complete),
             position: AtomicU64::new(positions.complete),
         };
-        for day in store.days_on_disk()? {
-            let state = store.attach(&store.writer(), day)?;
-            store.compare(day, state, positions.day(day))?;
-            store.days().insert(day, state);
+        for day in files::days(dir).map_err(refused(&format!("listing {}", dir.display())))? {
+            let attached = store.attach(&store.writer(), day);
+            match attached {
+                Ok(state) => {
+                    store.compare(day, state, positions.day(day))?;
+                    store.days().insert(day, state);
+                }
+                Err(error) => store.give_up(day, positions.day(day), error)?,
+            }
         }
-        for &day in positions.days.keys() {
-            store.compare_present(Day(day))?;
+        for (&day, position) in &positions.days {
+            store.compare_present(Day(day), *position)?;
+        }
+        if positions.complete == 0 {
+            // Nothing says from where to go on, but what is there can be shown.
+            let applied = store.days().values().map(|state| state.applied).max();
+            store.position.store(applied.unwrap_or_default(), Ordering::Release);
         }
         Ok(store)
     }
 
-    fn file(&self, day: Day) -> PathBuf {
-        self.dir.join(format!("{day}.duckdb"))
-    }
-
-    fn days_on_disk(&self) -> Result<Vec<Day>, StoreError> {
-        let listing = |e: std::io::Error| StoreError::Failed {
-            doing: format!("listing {}", self.dir.display()),
-            reason: e.to_string(),
-        };
-        let mut days = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(listing)? {
-            let name = entry.map_err(listing)?.file_name();
-            days.extend(name.to_str().and_then(|name| name.strip_suffix(".duckdb")).and_then(Day::parse));
+    /// Removes the files of days before `day` while no store is open in `dir`: on a full disk that
+    /// may be the room that opening one needs.
+    pub fn forget_closed(dir: &Path, day: Day) -> Result<(), StoreError> {
+        let doing = format!("removing what is too old from {}", dir.display());
+        let days = files::days(dir).map_err(refused(&doing))?;
+        if days.iter().any(|&known| known < day) {
+            match forget_positions(dir, day) {
+                // A full disk has no room for saying it first.
+                Err(StoreError::Failed { .. }) => {
+                    files::remove_before(dir, day).map_err(refused(&doing))?;
+                    forget_positions(dir, day)?;
+                }
+                saved => saved?,
+            }
         }
-        days.sort();
-        Ok(days)
+        files::remove_before(dir, day).map_err(refused(&doing))
     }
 
-    /// Makes a day's file known to the engine; creates it when it is not there.
+    fn file(&self, day: Day) -> PathBuf {
+        files::path(&self.dir, day)
+    }
+
+    /// Makes a day's file known to the engine, which creates it when it is not there. After a
+    /// failure the engine does not know it.
     fn attach(&self, writer: &Connection, day: Day) -> Result<DayState, StoreError> {
         let file = self.file(day).display().to_string();
-        let attach = format!("ATTACH '{}' AS {}", file.replace('\'', "''"), sql::schema(day));
-        writer.execute_batch(&attach).map_err(failed(&format!("opening {file}")))?;
-        writer.execute_batch(&sql::on(day, sql::TABLES)).map_err(failed(&format!("preparing {file}")))?;
-        self.look(writer, day)
+        let detach = format!("DETACH DATABASE IF EXISTS {}", sql::schema(day));
+        // One that is left from a failure before may have lost its file.
+        let attach = format!("{detach}; ATTACH '{}' AS {}", file.replace('\'', "''"), sql::schema(day));
+        let attached = || {
+            writer.execute_batch(&attach).map_err(failed(&format!("opening {file}")))?;
+            writer.execute_batch(&sql::on(day, sql::TABLES)).map_err(failed(&format!("preparing {file}")))?;
+            self.look(writer, day)
+        };
+        attached().inspect_err(|_| {
+            // If this fails too, the next attempt does it again and says why not.
+            let _ = writer.execute_batch(&detach);
+        })
+    }
+
+    /// Begins the file of a day that has none. After a failure there is none again: on a full disk
+    /// a part of one would be left, which could not be opened ever after.
+    fn begin(&self, writer: &Connection, day: Day) -> Result<DayState, StoreError> {
+        self.set_aside(day, "it was never opened")?;
+        self.attach(writer, day).inspect_err(|_| {
+            // What stays is set aside by the next attempt.
+            let _ = files::remove(&self.dir, day);
+        })
+    }
+
+    /// Decides what to do with a file that cannot be opened: one that was begun after the last
+    /// checkpoint is made anew from the log, as power loss or a full disk may leave half of one.
+    fn give_up(&self, day: Day, before: Option<DayPosition>, error: StoreError) -> Result<(), StoreError> {
+        let file = self.file(day);
+        let usable = fs::OpenOptions::new().read(true).write(true).open(&file).and_then(|file| file.metadata());
+        let Ok(meta) = usable.map_err(|e| tracing::error!("{} cannot be opened: {e}", file.display())) else {
+            return Err(error);
+        };
+        let reason = error.to_string();
+        if reason.contains("Could not set lock") {
+            return Err(error);
+        }
+        let held = before.is_some_and(|before| before.applied > 0);
+        let checkpointed = Positions::path(&self.dir).exists();
+        if !held && (checkpointed || meta.len() < EMPTY_FILE) {
+            return self.set_aside(day, &reason);
+        }
+        let reason = format!("{reason}; if it stays so, {}", self.remedy(day));
+        Err(StoreError::Damaged { file: file.display().to_string(), reason })
+    }
+
+    fn set_aside(&self, day: Day, reason: &str) -> Result<(), StoreError> {
+        let file = self.file(day).display().to_string();
+        if let Some(aside) = files::set_aside(&self.dir, day).map_err(refused(&format!("renaming {file}")))? {
+            let aside = aside.display();
+            tracing::error!(
+                "{file} is unusable and now {aside}; what it held is applied anew from the log; it was: {reason}"
+            );
+        }
+        Ok(())
     }
 
     /// Counts what is in a day's file.
@@ -148,8 +225,8 @@ impl DuckStore {
         Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason })
     }
 
-    fn compare_present(&self, day: Day) -> Result<(), StoreError> {
-        if self.days().contains_key(&day) {
+    fn compare_present(&self, day: Day, before: DayPosition) -> Result<(), StoreError> {
+        if before.applied == 0 || self.days().contains_key(&day) {
             return Ok(());
         }
         let reason = format!("it is missing; {}", self.remedy(day));
@@ -197,17 +274,19 @@ impl DuckStore {
         self.readers.with(|connection| query(connection, &days))
     }
 
+    /// Runs `query` for the one that applies, on a connection that no query of a reader takes.
+    fn ask<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let checker = self.checker.lock().unwrap_or_else(PoisonError::into_inner);
+        query(&checker).inspect_err(|_| {
+            // Fails when the failure left no transaction, which is as well.
+            let _ = checker.execute_batch("ROLLBACK");
+        })
+    }
+
     fn positions(&self, complete: Position) -> Positions {
         let days = self.days();
         let position = |state: &DayState| DayPosition { applied: state.applied, rows: state.rows };
         Positions { complete, days: days.iter().map(|(day, state)| (day.0, position(state))).collect() }
-    }
-
-    fn save(&self, positions: &Positions) -> Result<(), StoreError> {
-        positions.save(&self.dir).map_err(|e| StoreError::Failed {
-            doing: format!("writing {}", Positions::path(&self.dir).display()),
-            reason: e.to_string(),
-        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -222,14 +301,12 @@ impl DuckStore {
 impl Store for DuckStore {
     fn resume(&self) -> Result<Resume, StoreError> {
         let mut seqs = SeqSet::default();
-        self.read(|connection, days| {
-            for &day in days {
-                seqs.union(read::seqs(connection, day)?);
-            }
-            Ok(())
-        })?;
-        let days = self.days().iter().map(|(&day, state)| (day, state.applied)).collect();
-        Ok(Resume { complete: self.position(), days, seqs })
+        let days: BTreeMap<_, _> = self.days().iter().map(|(&day, state)| (day, state.applied)).collect();
+        let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
+        for &day in days.keys() {
+            seqs.union(self.ask(|connection| read::seqs(connection, day))?);
+        }
+        Ok(Resume { complete: self.complete.load(Ordering::Acquire), days, seqs })
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
@@ -238,7 +315,7 @@ impl Store for DuckStore {
             let known = self.days().get(&day).copied();
             let state = match known {
                 Some(state) => state,
-                None => self.attach(&writer, day)?,
+                None => self.begin(&writer, day)?,
             };
             self.days().entry(day).or_insert(state);
             if state.applied >= batch.to {
@@ -263,19 +340,20 @@ impl Store for DuckStore {
                 },
             );
         }
-        self.position.store(batch.to, Ordering::Release);
+        self.complete.store(batch.to, Ordering::Release);
+        self.position.fetch_max(batch.to, Ordering::AcqRel);
         Ok(())
     }
 
     fn checkpoint(&self) -> Result<Position, StoreError> {
         let writer = self.writer();
-        let complete = self.position();
+        let complete = self.complete.load(Ordering::Acquire);
         let dirty: Vec<_> = self.days().iter().filter(|(_, state)| state.dirty).map(|(&day, &s)| (day, s)).collect();
         for &(day, expected) in &dirty {
             let file = self.file(day).display().to_string();
             let checkpoint = format!("CHECKPOINT {}", sql::schema(day));
             writer.execute_batch(&checkpoint).map_err(failed(&format!("checkpointing {file}")))?;
-            let found = self.readers.with(|connection| self.look(connection, day))?;
+            let found = self.ask(|connection| self.look(connection, day))?;
             if (found.rows, found.applied) != (expected.rows, expected.applied) {
                 let reason = format!(
                     "after a checkpoint it holds {} requests up to log record {}, {} up to {} were written",
@@ -284,7 +362,7 @@ impl Store for DuckStore {
                 return Err(StoreError::Damaged { file, reason });
             }
         }
-        self.save(&self.positions(complete))?;
+        save(&self.dir, &self.positions(complete))?;
         for (day, _) in dirty {
             if let Some(state) = self.days().get_mut(&day) {
                 state.dirty = false;
@@ -299,33 +377,21 @@ impl Store for DuckStore {
 
     fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError> {
         let old: Vec<_> = self.days().range(..day).map(|(&day, _)| day).collect();
-        if old.is_empty() {
-            return Ok(old);
-        }
-        // First what is known about the files, then the files: a crash between leaves files that
-        // the next start forgets, not files that it misses.
-        let mut positions = Positions::load(&self.dir).map_err(|e| StoreError::Damaged {
-            file: Positions::path(&self.dir).display().to_string(),
-            reason: e.to_string(),
-        })?;
-        positions.days.retain(|&known, _| known >= day.0);
-        self.save(&positions)?;
-        let writer = self.writer();
-        let _alone = self.attached.write().unwrap_or_else(PoisonError::into_inner);
-        for &day in &old {
-            let file = self.file(day);
-            let doing = format!("removing {}", file.display());
-            writer.execute_batch(&format!("DETACH {}", sql::schema(day))).map_err(failed(&doing))?;
-            self.days().remove(&day);
-            for path in [file.with_extension("duckdb.wal"), file] {
-                match fs::remove_file(&path) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(StoreError::Failed { doing, reason: e.to_string() });
-                    }
-                    _ => {}
-                }
+        if !old.is_empty() {
+            // First what is known about the files, then the files: a crash between leaves files that
+            // the next start forgets, not files that it misses.
+            forget_positions(&self.dir, day)?;
+            let writer = self.writer();
+            let _alone = self.attached.write().unwrap_or_else(PoisonError::into_inner);
+            for &day in &old {
+                let detach = format!("DETACH DATABASE IF EXISTS {}", sql::schema(day));
+                writer.execute_batch(&detach).map_err(failed(&format!("closing {}", self.file(day).display())))?;
+                self.days().remove(&day);
             }
         }
+        // As the folder has it: so what could not be removed is tried again.
+        files::remove_before(&self.dir, day)
+            .map_err(refused(&format!("removing what is too old from {}", self.dir.display())))?;
         Ok(old)
     }
 
@@ -380,16 +446,16 @@ impl Store for DuckStore {
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
-        self.read(|connection, days| {
-            let mut known = HashSet::new();
-            for &day in days {
-                // Placeholders of one statement are limited by what planning them costs.
-                for ids in ids.chunks(1000) {
-                    known.extend(read::known(connection, day, ids)?);
-                }
+        let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
+        let days: Vec<_> = self.days().keys().copied().collect();
+        let mut known = HashSet::new();
+        for &day in &days {
+            // Placeholders of one statement are limited by what planning them costs.
+            for ids in ids.chunks(1000) {
+                known.extend(self.ask(|connection| read::known(connection, day, ids))?);
             }
-            Ok(known)
-        })
+        }
+        Ok(known)
     }
 
     fn request(&self, id: Id) -> Result<Option<Request>, StoreError> {
@@ -437,6 +503,8 @@ fn engine(temp: &Path, limits: Limits) -> duckdb::Result<Connection> {
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
         .with("temp_directory", temp.display().to_string())?
+        // Queries may not fill the disk that the log needs.
+        .with("max_temp_directory_size", MAX_TEMP)?
         .with("preserve_insertion_order", "false")?
         // Checkpoints happen when `checkpoint` is called, not within a batch.
         .with("checkpoint_threshold", "1GB")?;
@@ -448,11 +516,33 @@ fn failed(doing: &str) -> impl FnOnce(duckdb::Error) -> StoreError {
     let doing = doing.to_owned();
     move |error| {
         let reason = error.to_string();
-        if reason.contains("FATAL Error") || reason.contains("database has been invalidated") {
+        if reason.contains("FATAL Error") || reason.contains("has been invalidated") {
             return StoreError::Fatal { doing, reason };
         }
         StoreError::Failed { doing, reason }
     }
+}
+
+/// What the system's error means for the server.
+fn refused(doing: &str) -> impl FnOnce(std::io::Error) -> StoreError {
+    let doing = doing.to_owned();
+    move |error| StoreError::Failed { doing, reason: error.to_string() }
+}
+
+fn load(dir: &Path) -> Result<Positions, StoreError> {
+    Positions::load(dir)
+        .map_err(|e| StoreError::Damaged { file: Positions::path(dir).display().to_string(), reason: e.to_string() })
+}
+
+fn save(dir: &Path, positions: &Positions) -> Result<(), StoreError> {
+    positions.save(dir).map_err(refused(&format!("writing {}", Positions::path(dir).display())))
+}
+
+/// No longer expects files of days before `day`.
+fn forget_positions(dir: &Path, day: Day) -> Result<(), StoreError> {
+    let mut positions = load(dir)?;
+    positions.days.retain(|&known, _| known >= day.0);
+    save(dir, &positions)
 }
 
 /// An id as the two numbers that the files hold; they sort like the id.
@@ -467,35 +557,4 @@ fn joined(hi: u64, lo: u64) -> Id {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{Row, SeqRange};
-
-    #[test]
-    fn a_query_under_way_stops_neither_batches_nor_checkpoints() {
-        let dir = tempfile::tempdir().unwrap();
-        let limits = Limits { memory: 128 << 20, threads: 1 };
-        let store = DuckStore::open(dir.path(), &dir.path().join("temp"), limits).unwrap();
-        let day = Day(20_000);
-        let batch = |pos| {
-            let mut row = Row::default();
-            row.request.ts = day.start();
-            row.arrival.pos = pos;
-            let seqs = vec![SeqRange { instance: [1; 8], first: pos, last: pos }];
-            let days = BTreeMap::from([(day, DayBatch { rows: vec![row], seqs })]);
-            Batch { from: pos, to: pos + 1, days }
-        };
-        store.apply(&batch(0)).unwrap();
-        store.checkpoint().unwrap();
-        let during = store.readers.with(|connection| {
-            let count = format!("BEGIN; SELECT count(*) FROM {}.requests", sql::schema(day));
-            connection.execute_batch(&count).map_err(failed("beginning a query"))?;
-            store.apply(&batch(1))?;
-            let complete = store.checkpoint()?;
-            connection.execute_batch("COMMIT").map_err(failed("ending a query"))?;
-            Ok(complete)
-        });
-        assert_eq!(during.unwrap(), 2);
-        assert_eq!(store.rows(), 2);
-    }
-}
+mod tests;

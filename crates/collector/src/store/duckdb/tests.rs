@@ -1,0 +1,177 @@
+//! What holds for the files and the engine, beyond what every store promises.
+
+use super::*;
+use crate::store::{Row, SeqRange};
+
+const DAY: Day = Day(20_000);
+
+fn open(dir: &Path) -> Result<DuckStore, StoreError> {
+    DuckStore::open(dir, &dir.join("temp"), Limits { memory: 128 << 20, threads: 1 })
+}
+
+/// One request on `day`, in the log record before `to`.
+fn batch(day: Day, from: Position, to: Position) -> Batch {
+    let mut row = Row { told_by_id: true, ..Row::default() };
+    row.request.id = Id([to as u8; 16]);
+    row.request.ts = day.start();
+    row.arrival.pos = from;
+    let seqs = vec![SeqRange { instance: [1; 8], first: from, last: from }];
+    Batch { from, to, days: BTreeMap::from([(day, DayBatch { rows: vec![row], seqs })]) }
+}
+
+#[test]
+fn a_query_under_way_stops_neither_batches_nor_checkpoints() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.checkpoint().unwrap();
+    let during = store.readers.with(|connection| {
+        let count = format!("BEGIN; SELECT count(*) FROM {}.requests", sql::schema(DAY));
+        connection.execute_batch(&count).map_err(failed("beginning a query"))?;
+        store.apply(&batch(DAY, 1, 2))?;
+        let complete = store.checkpoint()?;
+        connection.execute_batch("COMMIT").map_err(failed("ending a query"))?;
+        Ok(complete)
+    });
+    assert_eq!(during.unwrap(), 2);
+    assert_eq!(store.rows(), 2);
+}
+
+#[test]
+fn applying_waits_for_no_query_however_many_there_are() {
+    fn with_readers(store: &DuckStore, readers: usize, work: &dyn Fn()) {
+        if readers == 0 {
+            return work();
+        }
+        store.readers.with(|_| Ok(with_readers(store, readers - 1, work))).unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    with_readers(&store, readers::LIMIT, &|| {
+        store.apply(&batch(DAY, 0, 1)).unwrap();
+        store.checkpoint().unwrap();
+        assert_eq!(store.known(&[Id([1; 16])]).unwrap(), HashSet::from([Id([1; 16])]));
+        assert!(store.resume().unwrap().seqs.contains([1; 8], 0));
+    });
+}
+
+#[test]
+fn a_file_that_power_loss_left_half_made_is_set_aside_and_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    let whole = std::fs::read(files::path(dir.path(), DAY)).unwrap();
+    for (n, length) in (1..).zip([0, 4096, 8192, 12_000, whole.len() / 2]) {
+        let day = Day(DAY.0 + n);
+        let file = files::path(dir.path(), day);
+        std::fs::write(&file, &whole[..length]).unwrap();
+        let store = open(dir.path()).unwrap();
+        let n = n as u64;
+        store.apply(&batch(day, n, n + 1)).unwrap();
+        assert_eq!(store.checkpoint().unwrap(), n + 1, "{length} bytes");
+        assert_eq!(store.rows(), n + 1);
+        drop(store);
+        let aside = format!("{}.broken-1", file.display());
+        assert_eq!(std::fs::read(aside).unwrap().len(), length);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_prepared_does_not_keep_its_day_from_being_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).unwrap().checkpoint().unwrap();
+    let other = Connection::open(files::path(dir.path(), DAY)).unwrap();
+    other.execute_batch("CREATE VIEW requests AS SELECT 1 AS a").unwrap();
+    other.close().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    assert_eq!(store.rows(), 1);
+}
+
+#[test]
+fn a_file_that_held_something_is_not_given_up_but_named_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    let file = files::path(dir.path(), DAY);
+    for (length, positions) in [(0, true), (4096, true), (14_000, false)] {
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..length.min(whole.len())]).unwrap();
+        if !positions {
+            std::fs::write(&file, vec![1; length]).unwrap();
+            std::fs::remove_file(Positions::path(dir.path())).unwrap();
+        }
+        let error = open(dir.path()).err().unwrap().to_string();
+        assert!(error.contains(&file.display().to_string()) && error.contains("start again"), "{error}");
+        std::fs::write(&file, whole).unwrap();
+    }
+}
+
+#[test]
+fn what_is_there_is_shown_while_the_log_is_read_again_from_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 5)).unwrap();
+    store.apply(&batch(DAY, 5, 9)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    std::fs::remove_file(Positions::path(dir.path())).unwrap();
+    let store = open(dir.path()).unwrap();
+    assert_eq!((store.position(), store.resume().unwrap().complete), (9, 0));
+    assert_eq!(store.tail(&TailQuery { after: None, limit: 9 }).unwrap().requests.len(), 2);
+    // A checkpoint does not say that the log was read when it was not.
+    assert_eq!(store.checkpoint().unwrap(), 0);
+    store.apply(&batch(DAY, 0, 5)).unwrap();
+    assert_eq!((store.position(), store.checkpoint().unwrap(), store.rows()), (9, 5, 2));
+}
+
+#[test]
+fn what_an_earlier_failure_left_of_an_old_day_is_removed_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    for left in ["2020-01-01.duckdb", "2020-01-01.duckdb.wal", "2020-01-02.duckdb.broken-1"] {
+        std::fs::write(dir.path().join(left), "").unwrap();
+    }
+    assert_eq!(store.forget_before(DAY).unwrap(), []);
+    assert_eq!(files::days(dir.path()).unwrap(), [DAY]);
+    assert!(!dir.path().join("2020-01-02.duckdb.broken-1").exists());
+    assert_eq!(store.rows(), 1);
+}
+
+#[test]
+fn days_can_be_forgotten_before_anything_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.apply(&batch(Day(DAY.0 + 1), 1, 2)).unwrap();
+    store.checkpoint().unwrap();
+    drop(store);
+    DuckStore::forget_closed(dir.path(), Day(DAY.0 + 1)).unwrap();
+    let store = open(dir.path()).unwrap();
+    assert_eq!((store.rows(), store.resume().unwrap().complete), (1, 2));
+}
+
+#[test]
+fn an_engine_that_gave_up_on_a_file_is_told_from_a_statement_that_failed() {
+    let error = |text: &str| {
+        let error = duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.into()));
+        failed("writing")(error)
+    };
+    let gone = r#"Database "d" has been invalidated because checkpointing failed"#;
+    assert!(matches!(error(gone), StoreError::Fatal { .. }));
+    assert!(matches!(error("IO Error: No space left on device"), StoreError::Failed { .. }));
+}
+
+#[test]
+fn queries_cannot_fill_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let setting = "SELECT current_setting('max_temp_directory_size')";
+    let most: String = store.writer().query_row(setting, [], |row| row.get(0)).unwrap();
+    assert_eq!(most, "953.6 MiB");
+}
