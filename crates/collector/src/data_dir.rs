@@ -4,7 +4,8 @@
 //! lock              taken by the running server
 //! clock.json        when the clock was last believed
 //! log/              what was acknowledged
-//! log-days.json     where in it days begin
+//! log-N/            a log that did not reach as far as the store, put away
+//! log-days.json     where in the log days begin
 //! days/             the store: one file for each UTC day, and positions.json
 //! set-aside/        records that could not be read
 //! temp/             what does not fit into memory; emptied at each start
@@ -59,7 +60,7 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Takes the directory for this server alone, and looks whether it can be written to.
+    /// Takes the directory for this server alone. Whether there is room, [`probe`](Self::probe) says.
     pub fn open(path: &Path, create: bool) -> Result<Self, DataDirError> {
         if create {
             make_dir(path)?;
@@ -80,11 +81,6 @@ impl DataDir {
             TryLockError::Error(error) => refused(&lock_path)(error),
         })?;
         let dir = Self { path: path.to_owned(), _lock: lock };
-        let probe = path.join("probe");
-        let probed = probe_room(&probe);
-        // Whatever was written of it is no use.
-        let removed = fs::remove_file(&probe);
-        probed.and(removed).map_err(refused(path))?;
         for part in [dir.log(), dir.days(), dir.set_aside(), dir.temp()] {
             make_dir(&part)?;
             fs::read_dir(&part).map_err(refused(&part))?;
@@ -94,6 +90,42 @@ impl DataDir {
             let _ = fs::remove_file(left.path());
         }
         Ok(dir)
+    }
+
+    /// Looks whether it can be written to, and has room.
+    pub fn probe(&self) -> Result<(), DataDirError> {
+        let probe = self.path.join("probe");
+        let probed = probe_room(&probe);
+        // Whatever was written of it is no use.
+        let removed = fs::remove_file(&probe);
+        probed.and(removed).map_err(refused(&self.path))
+    }
+
+    /// Puts the log away, so that another can be begun; says where it is now.
+    pub fn put_log_away(&self) -> Result<PathBuf, DataDirError> {
+        let log = self.log();
+        let free = (1u32..).map(|n| self.path.join(format!("log-{n}"))).find(|path| !path.exists());
+        let away = free.unwrap_or_default();
+        fs::rename(&log, &away).map_err(refused(&log))?;
+        make_dir(&log)?;
+        File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(refused(&self.path))?;
+        Ok(away)
+    }
+
+    /// Removes logs that were put away longer ago than `age`.
+    pub fn forget_logs(&self, age: Duration) -> Result<(), DataDirError> {
+        for entry in fs::read_dir(&self.path).map_err(refused(&self.path))?.flatten() {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix("log-"));
+            if number.is_none_or(|number| number.parse::<u32>().is_err()) {
+                continue;
+            }
+            let changed = entry.metadata().and_then(|meta| meta.modified()).map_err(refused(&entry.path()))?;
+            if changed.elapsed().is_ok_and(|since| since > age) {
+                fs::remove_dir_all(entry.path()).map_err(refused(&entry.path()))?;
+            }
+        }
+        Ok(())
     }
 
     /// What was acknowledged.
@@ -202,6 +234,25 @@ mod tests {
         assert!(matches!(DataDir::open(dir.path(), false), Err(DataDirError::InUse(_))));
         drop(first);
         DataDir::open(dir.path(), false).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_was_put_away_is_kept_apart_until_its_time_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), false).unwrap();
+        fs::write(data.log_days_file(), "{}").unwrap();
+        for round in ["1", "2"] {
+            fs::write(data.log().join("a.seg"), round).unwrap();
+            let away = data.put_log_away().unwrap();
+            assert_eq!(fs::read_to_string(away.join("a.seg")).unwrap(), round);
+            assert_eq!(fs::read_dir(data.log()).unwrap().count(), 0);
+        }
+        data.forget_logs(Duration::from_secs(3600)).unwrap();
+        assert!(dir.path().join("log-2").exists());
+        std::thread::sleep(Duration::from_millis(5));
+        data.forget_logs(Duration::ZERO).unwrap();
+        assert!(!dir.path().join("log-1").exists() && !dir.path().join("log-2").exists());
+        assert!(data.log().exists() && data.log_days_file().exists());
     }
 
     #[test]

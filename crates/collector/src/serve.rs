@@ -5,16 +5,19 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use spool::{Log, Options, OsDisk};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::KEPT_DAYS;
 use crate::api;
-use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays};
+use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays, Seen};
 use crate::clock::{Clock, SystemClock};
 use crate::data_dir::{DataDir, DataDirError, load_json};
 use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
 use crate::metrics::Metrics;
+use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
 use crate::readiness::Readiness;
 use crate::settings::{Address, Settings};
@@ -25,6 +28,11 @@ use crate::store::{Resume, Store, StoreError};
 
 /// Frames that wait for the journal thread; their bytes have a limit of their own.
 const JOBS: usize = 1024;
+/// How long what came may take at the end to get into the log, which waits for a store that is behind.
+const LOG_END: Duration = Duration::from_secs(10);
+
+/// How long a log is kept that was put away.
+const WEEK: Duration = Duration::from_secs(KEPT_DAYS as u64 * 86_400);
 
 /// Why the server does not start, or ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +51,7 @@ pub enum ServeError {
     Store(#[from] StoreError),
     /// Log and store do not belong together.
     #[error(
-        "log {log} holds {first}..{end}, but the store needs it from {needed}: a part is missing; \
+        "log {log} holds {first}..{end}, but the store has to do with {needed} of it: a part is missing; \
          bring the folder back, or move away positions.json beside the day files to go on with what there is"
     )]
     Gap {
@@ -53,7 +61,7 @@ pub enum ServeError {
         first: u64,
         /// Where it ends.
         end: u64,
-        /// From where it is needed.
+        /// What is needed of it.
         needed: u64,
     },
     /// A small file cannot be used.
@@ -108,6 +116,8 @@ impl Server {
     /// Opens everything and binds the sockets.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
         let data_dir = DataDir::open(&settings.data_dir, settings.create_data_dir)?;
+        forget_closed(&data_dir, clock.as_ref())?;
+        data_dir.probe()?;
         let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
         let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
         let metrics = Arc::new(Metrics::default());
@@ -119,8 +129,13 @@ impl Server {
         let log = open_log(&data_dir, &mut resume, &settings, &metrics)?;
         let progress = Arc::new(Progress::default());
         progress.set_synced(log.end());
-        progress.set_applied(resume.complete);
+        let complete = resume.complete;
+        progress.set_applied(complete);
         let guard = open_guard(&data_dir, &settings, store.newest(), clock.as_ref())?;
+
+        if guard.stopped().is_none() {
+            data_dir.forget_logs(WEEK)?;
+        }
 
         let log_days_file = data_dir.log_days_file();
         let log_days = LogDays::load(log_days_file.clone())
@@ -144,6 +159,8 @@ impl Server {
             applier,
             reader: journal.journal.reader(),
             store: Arc::clone(&store),
+            applied: complete,
+            safe: 0,
             progress: Arc::clone(&progress),
             journal: jobs.downgrade(),
             log_retain: settings.log_retain,
@@ -223,8 +240,15 @@ impl Server {
         }
         let _ = (&mut nodes).await;
         if !journal_ended {
-            let ended = ended("journal", journal.await);
-            failure = failure.or(ended.err());
+            let end = match tokio::time::timeout(LOG_END, &mut journal).await {
+                Ok(end) => end,
+                Err(_) => {
+                    tracing::warn!("the store is too far behind to wait for: the next start applies the rest");
+                    progress.stop();
+                    journal.await
+                }
+            };
+            failure = failure.or(ended("journal", end).err());
         }
         progress.stop();
         if !apply_ended {
@@ -244,18 +268,29 @@ fn open_log(
 ) -> Result<Log<OsDisk>, ServeError> {
     let path = data_dir.log();
     let name = path.display().to_string();
-    let disk = OsDisk::new(&path).map_err(|source| ServeError::File { path: name.clone(), source })?;
     let start = resume.days.values().copied().max().unwrap_or_default().max(resume.complete);
-    let (log, recovery) = Log::open(disk, Options { start, ..Options::default() })?;
+    let open = || -> Result<_, ServeError> {
+        let disk = OsDisk::new(&path).map_err(|source| ServeError::File { path: name.clone(), source })?;
+        Ok(Log::open(disk, Options { start, ..Options::default() })?)
+    };
+    let (mut log, recovery) = open()?;
     if let Some(file) = &recovery.cut_from {
         metrics.log_cut_bytes.set(recovery.cut_bytes);
         tracing::warn!(file, bytes = recovery.cut_bytes, "an incomplete last record was cut from the log");
     }
-    let needed = resume.complete;
-    if needed == 0 && log.first() > 0 {
+    if resume.complete == 0 {
         // Nothing was ever checkpointed, or an operator wants everything that is left applied anew.
+        if log.end() < start {
+            // Its end would get positions that the days have taken for read.
+            let (first, end) = (log.first(), log.end());
+            drop(log);
+            let away = data_dir.put_log_away()?;
+            tracing::error!("{name} held {first}..{end}, but a day file got to {start}: it is now {}", away.display());
+            log = open()?.0;
+        }
         resume.complete = log.first();
-    } else if needed < log.first() || needed > log.end() {
+    } else if resume.complete < log.first() || start > log.end() {
+        let needed = if resume.complete < log.first() { resume.complete } else { start };
         return Err(ServeError::Gap { log: name, first: log.first(), end: log.end(), needed });
     }
     let again = log.end() - resume.complete;
@@ -264,14 +299,29 @@ fn open_log(
     Ok(log)
 }
 
+/// Makes room on a disk that may be full, by a clock that may be wrong: only what is over a week old
+/// by the time that was believed last goes, and by now if that is no more than a day later.
+fn forget_closed(data_dir: &DataDir, clock: &dyn Clock) -> Result<(), ServeError> {
+    let seen = load_seen(data_dir)?;
+    let guard = ClockGuard::new(seen.clone(), None, false, clock.now(), clock.monotonic());
+    if seen.last > 0 && guard.stopped().is_none() {
+        DuckStore::forget_closed(&data_dir.days(), Day(guard.today().0 - KEPT_DAYS + 1))?;
+    }
+    Ok(())
+}
+
+fn load_seen(data_dir: &DataDir) -> Result<Seen, ServeError> {
+    let path = data_dir.clock_file();
+    load_json(&path).map_err(|source| ServeError::File { path: path.display().to_string(), source })
+}
+
 fn open_guard(
     data_dir: &DataDir,
     settings: &Settings,
-    newest: Option<crate::model::Micros>,
+    newest: Option<Micros>,
     clock: &dyn Clock,
 ) -> Result<ClockGuard, ServeError> {
-    let path = data_dir.clock_file();
-    let seen = load_json(&path).map_err(|source| ServeError::File { path: path.display().to_string(), source })?;
+    let seen = load_seen(data_dir)?;
     Ok(ClockGuard::new(seen, newest, settings.clock_confirmed, clock.now(), clock.monotonic()))
 }
 

@@ -257,3 +257,45 @@ fn a_log_that_belongs_to_nothing_is_not_used_silently() {
     let error = Running::start(dir.path()).err().unwrap().to_string();
     assert!(error.contains("a part is missing"), "{error}");
 }
+
+#[test]
+fn what_is_acknowledged_after_a_part_of_the_log_was_lost_is_stored_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let segment = dir.path().join("data/log/00000000000000000000.seg");
+    let server = Running::start(dir.path()).unwrap();
+    let mut node = server.connect();
+    let mut first_ends = 0;
+    for (n, chunk) in ["a", "b"].into_iter().enumerate() {
+        node.write_all(&frame(TAG_SESSIONS, chunk, &[event(n as u64)])).unwrap();
+        read_ack(&mut node);
+        server.wait_for("the request", |shared| shared.store.rows() == n as u64 + 1);
+        if n == 0 {
+            first_ends = std::fs::metadata(&segment).unwrap().len();
+        }
+    }
+    server.stop().unwrap();
+
+    // The store had checkpointed the first chunk only, and the log lost the second.
+    let positions = dir.path().join("data/days/positions.json");
+    std::fs::write(&positions, format!(r#"{{"complete":{first_ends},"days":{{}}}}"#)).unwrap();
+    let bytes = std::fs::read(&segment).unwrap();
+    std::fs::write(&segment, &bytes[..first_ends as usize]).unwrap();
+    let error = Running::start(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("a part is missing") && error.contains("positions.json"), "{error}");
+
+    // The operator goes on with what there is.
+    std::fs::remove_file(&positions).unwrap();
+    for n in 2..4u64 {
+        let server = Running::start(dir.path()).unwrap();
+        assert_eq!(server.stored_paths().len() as u64, n, "what is there is shown at once");
+        let mut node = server.connect();
+        node.write_all(&frame(TAG_SESSIONS, "c", &[event(n)])).unwrap();
+        read_ack(&mut node);
+        server.wait_for("the new request", |shared| shared.store.rows() == n + 1);
+        server.stop().unwrap();
+    }
+    let server = Running::start(dir.path()).unwrap();
+    assert_eq!(server.stored_paths(), ["/0", "/1", "/2", "/3"]);
+    assert!(dir.path().join("data/log-1").is_dir());
+    server.stop().unwrap();
+}

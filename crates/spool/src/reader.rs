@@ -61,6 +61,12 @@ impl<D: Disk> Reader<D> {
         self.shared.first()
     }
 
+    /// The first segment that begins at `position` or behind it: what came before can be released
+    /// apart from it.
+    pub fn next_segment(&self, position: Position) -> Option<Position> {
+        self.shared.segments().range(position..).next().copied()
+    }
+
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
         self.shared.end().saturating_sub(self.first())

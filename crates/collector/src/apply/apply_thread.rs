@@ -28,6 +28,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Under these names the thread reports to `/readyz`.
 const STORE: &str = "store";
+const CHECKPOINT: &str = "checkpoint";
+const RETENTION: &str = "retention";
 const CLOCK: &str = "clock";
 
 /// All that the thread works with.
@@ -38,6 +40,10 @@ pub struct ApplyThread {
     pub reader: Reader<OsDisk>,
     /// Where batches go.
     pub store: Arc<dyn Store>,
+    /// Everything before it is in the store.
+    pub applied: Position,
+    /// Everything before it was safe in the store at the last checkpoint.
+    pub safe: Position,
     /// What the threads tell each other.
     pub progress: Arc<Progress>,
     /// To the journal thread, for what it may remove; `None` once it is to end.
@@ -74,6 +80,7 @@ impl ApplyThread {
     pub fn run(mut self) -> Result<(), ApplyStopped> {
         self.maintain()?;
         let mut maintained = Instant::now();
+        self.show_unapplied();
         let mut batch_began = None;
         loop {
             let stopping = self.progress.is_stopped();
@@ -87,8 +94,7 @@ impl ApplyThread {
                     batch_began = None;
                 }
             }
-            let unapplied = self.reader.synced().saturating_sub(self.store.position());
-            self.metrics.log_unapplied_bytes.set(unapplied);
+            self.show_unapplied();
             let due = batch_began.is_some_and(|began| stopping || began.elapsed() >= BATCH_AGE);
             if due {
                 self.flush()?;
@@ -115,11 +121,15 @@ impl ApplyThread {
             match self.applier.flush() {
                 Ok(()) => {
                     self.readiness.clear(STORE);
-                    self.progress.set_applied(self.store.position());
+                    self.applied = self.applier.position();
+                    self.progress.set_applied(self.applied);
                     return Ok(());
                 }
-                Err(ApplyError::Store(StoreError::Failed { doing, reason })) if !self.progress.is_stopped() => {
-                    self.failed(&StoreError::Failed { doing, reason });
+                Err(ApplyError::Store(error @ StoreError::Failed { .. })) if !self.progress.is_stopped() => {
+                    self.failed(STORE, &error);
+                    // On a full disk this makes room as days pass.
+                    self.forget()?;
+                    self.release();
                     // Nothing lies behind the last position: only a stop ends it early.
                     self.progress.wait_synced_behind(Position::MAX, wait);
                     wait = (wait * 2).min(RETRY_MAX);
@@ -129,13 +139,23 @@ impl ApplyThread {
         }
     }
 
-    fn failed(&self, error: &StoreError) {
-        tracing::error!(%error, "the store failed, trying again");
+    fn failed(&self, part: &'static str, error: &StoreError) {
+        tracing::error!(%error, part, "the store failed, trying again");
         self.metrics.store_errors.add(1);
-        self.readiness.fail(STORE, error.to_string());
+        self.readiness.fail(part, error.to_string());
+    }
+
+    fn show_unapplied(&self) {
+        self.metrics.log_unapplied_bytes.set(self.reader.synced().saturating_sub(self.applied));
     }
 
     fn maintain(&mut self) -> Result<(), ApplyStopped> {
+        self.forget()?;
+        self.checkpoint()
+    }
+
+    /// Looks at the clock, and removes the days that are too old by it.
+    fn forget(&mut self) -> Result<(), ApplyStopped> {
         let now = self.clock.now();
         self.guard.look(now, self.clock.monotonic());
         match self.guard.stopped() {
@@ -149,22 +169,26 @@ impl ApplyThread {
             tracing::error!(%error, "the time could not be noted in {}", self.guard_file.display());
         }
         match self.applier.forget_old(self.guard.today()) {
-            Ok(days) => days.iter().for_each(|day| tracing::info!(%day, "a day was forgotten: it is over a week old")),
-            Err(ApplyError::Store(error @ StoreError::Failed { .. })) => self.failed(&error),
+            Ok(days) => {
+                self.readiness.clear(RETENTION);
+                days.iter().for_each(|day| tracing::info!(%day, "a day was forgotten: it is over a week old"));
+            }
+            Err(ApplyError::Store(error @ StoreError::Failed { .. })) => self.failed(RETENTION, &error),
             Err(error) => return Err(error.into()),
         }
-        self.checkpoint()
+        Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<(), ApplyStopped> {
         match self.store.checkpoint() {
             Ok(complete) => {
-                self.readiness.clear(STORE);
-                self.release(complete);
+                self.readiness.clear(CHECKPOINT);
+                self.safe = complete;
+                self.release();
                 Ok(())
             }
             Err(error @ StoreError::Failed { .. }) => {
-                self.failed(&error);
+                self.failed(CHECKPOINT, &error);
                 Ok(())
             }
             Err(error) => Err(ApplyError::Store(error).into()),
@@ -173,16 +197,20 @@ impl ApplyThread {
 
     /// Lets the journal remove what is in the store and either beyond what is kept in bytes, or
     /// over a week old.
-    fn release(&mut self, complete: Position) {
-        let today = self.guard.today();
+    fn release(&mut self) {
         let end = self.reader.synced();
-        match self.log_days.see(today, end) {
-            Ok(true) => self.ask_journal(Job::EndSegment),
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "the beginning of the day in the log could not be noted"),
+        let mut forgotten = 0;
+        // A clock that is not believed says nothing about days.
+        if self.guard.stopped().is_none() {
+            let today = self.guard.today();
+            match self.log_days.see(today, end, |position| self.reader.next_segment(position)) {
+                Ok(true) => self.ask_journal(Job::EndSegment),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the beginning of the day in the log could not be noted"),
+            }
+            forgotten = self.log_days.forgotten(today);
         }
-        let forgotten = self.log_days.forgotten(today);
-        self.ask_journal(Job::Release(complete.min(forgotten.max(end.saturating_sub(self.log_retain)))));
+        self.ask_journal(Job::Release(self.safe.min(forgotten.max(end.saturating_sub(self.log_retain)))));
     }
 
     fn ask_journal(&self, job: Job) {
@@ -192,3 +220,6 @@ impl ApplyThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

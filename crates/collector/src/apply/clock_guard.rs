@@ -5,7 +5,9 @@
 //! - the wall clock moved by an hour more or less than the monotonic clock, or
 //! - at a start, the wall clock is more than a day ahead of what was seen last,
 //!
-//! and stays so, over restarts too, until an operator says that the clock is right.
+//! and stays so, over restarts too, until an operator says that the clock is right. A clock that
+//! was set back may have been too far ahead before: then the earlier day counts, so that what
+//! comes by the right clock is not taken for a week old.
 
 use std::time::Duration;
 
@@ -58,21 +60,23 @@ impl ClockGuard {
     pub fn look(&mut self, now: Micros, monotonic: Duration) {
         let (wall_before, monotonic_before) = std::mem::replace(&mut self.before, (now, monotonic));
         if self.seen.stopped.is_some() {
+            self.seen.last = self.seen.last.min(now.0);
             return;
         }
         let passed = i64::try_from(monotonic.saturating_sub(monotonic_before).as_micros()).unwrap_or(i64::MAX);
         let expected = Micros(wall_before.0.saturating_add(passed));
         if now.0.saturating_sub(expected.0).saturating_abs() > DRIFT {
             self.seen.stopped = Some(format!("the clock was set to {now} where {expected} was expected"));
+            self.seen.last = self.seen.last.min(now.0);
             return;
         }
         // Small steps back are NTP at work; what was believed stays believed.
         self.seen.last = self.seen.last.max(now.0);
     }
 
-    /// The day by which old days are told.
+    /// The day by which old days are told: never ahead of the clock, nor of what is believed.
     pub fn today(&self) -> Day {
-        Micros(self.seen.last).day()
+        Micros(self.seen.last.min(self.before.0.0)).day()
     }
 
     /// Why nothing is forgotten any more, and what to do.
@@ -117,7 +121,7 @@ mod tests {
             let mut guard = guard(Seen::default(), Some(START), START);
             guard.look(Micros(START + jump), Duration::from_secs(60));
             assert!(guard.stopped().is_some_and(|reason| reason.contains("--clock-confirmed")));
-            assert_eq!(guard.today(), Day(20_000));
+            assert_eq!(guard.today(), Micros(START + jump.min(0)).day());
             // A restart alone changes nothing, nor do events under the new clock.
             let now = Micros(START + jump);
             let seen = guard.seen().clone();
@@ -126,6 +130,29 @@ mod tests {
             let confirmed = ClockGuard::new(seen, Some(now), true, now, Duration::ZERO);
             assert_eq!((confirmed.stopped(), confirmed.today()), (None, now.day()));
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_is_put_right_makes_nothing_old() {
+        let right = START + 60_000_000;
+        let mut put_right = guard(Seen::default(), None, START + 30 * DAY);
+        put_right.look(Micros(right), Duration::from_secs(60));
+        assert!(put_right.stopped().is_some());
+        assert_eq!(put_right.today(), Day(20_000));
+        // Put right while the server was off, it needs no word.
+        let ahead = Seen { last: START + 30 * DAY, stopped: None };
+        assert_eq!(guard(ahead, None, right).today(), Day(20_000));
+        // What stopped before knew better than to wait for the wrong day.
+        let stopped = Seen { last: START + 30 * DAY, stopped: Some("set back".into()) };
+        assert_eq!(guard(stopped, None, right).today(), Day(20_000));
+    }
+
+    #[test]
+    fn nothing_is_forgotten_while_stopped_however_time_goes_on() {
+        let mut guard = guard(Seen::default(), None, START);
+        guard.look(Micros(START - DAY), Duration::from_secs(60));
+        guard.look(Micros(START + 9 * DAY), Duration::from_secs(10 * 86_400));
+        assert_eq!(guard.today(), Day(19_999));
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! What the thread promises when the store does not do what it should.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use spool::{Log, Options};
+use wire::{Event, EventTime, TAG_SESSIONS, write_entry};
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::ingest::LogEntry;
+use crate::model::{Day, Id, Micros, Request, SessionPart};
+use crate::store::memory::MemoryStore;
+use crate::store::{Batch, DayBatch, RequestsQuery, Resume, Row, SessionsQuery, TailQuery, Tailed};
+
+/// Far more than anything here takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+const TODAY: Day = Day(20_000);
+
+/// A store whose disk is full until a day goes, and which never gets to a checkpoint.
+#[derive(Default)]
+struct FullDisk {
+    memory: MemoryStore,
+    has_room: AtomicBool,
+}
+
+impl FullDisk {
+    fn full<T>(&self) -> Result<T, StoreError> {
+        Err(StoreError::Failed { doing: "writing".into(), reason: "no space left".into() })
+    }
+}
+
+impl Store for FullDisk {
+    fn resume(&self) -> Result<Resume, StoreError> {
+        self.memory.resume()
+    }
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        if self.has_room.load(Ordering::Relaxed) { self.memory.apply(batch) } else { self.full() }
+    }
+    fn checkpoint(&self) -> Result<Position, StoreError> {
+        self.full()
+    }
+    fn position(&self) -> Position {
+        self.memory.position()
+    }
+    fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError> {
+        let days = self.memory.forget_before(day)?;
+        self.has_room.fetch_or(!days.is_empty(), Ordering::Relaxed);
+        Ok(days)
+    }
+    fn newest(&self) -> Option<Micros> {
+        self.memory.newest()
+    }
+    fn rows(&self) -> u64 {
+        self.memory.rows()
+    }
+    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+        self.memory.sessions(query)
+    }
+    fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
+        self.memory.parts(session, as_of)
+    }
+    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
+        self.memory.requests(query)
+    }
+    fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
+        self.memory.known(ids)
+    }
+    fn request(&self, id: Id) -> Result<Option<Request>, StoreError> {
+        self.memory.request(id)
+    }
+    fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
+        self.memory.tail(query)
+    }
+    fn check(&self) -> Result<(), StoreError> {
+        self.memory.check()
+    }
+}
+
+/// A store with one request of the oldest day that is kept.
+fn store() -> Arc<FullDisk> {
+    let store = FullDisk::default();
+    let mut row = Row::default();
+    row.request.ts = Day(TODAY.0 - 6).start();
+    let days = BTreeMap::from([(row.request.ts.day(), DayBatch { rows: vec![row], seqs: Vec::new() })]);
+    store.memory.apply(&Batch { from: 0, to: 0, days }).unwrap();
+    Arc::new(store)
+}
+
+#[test]
+fn a_full_disk_heals_as_days_pass_and_what_still_fails_stays_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Micros(TODAY.start().0 + 1);
+    let mut log = Log::open(OsDisk::new(dir.path()).unwrap(), Options::default()).unwrap().0;
+    let (mut stream, mut record, mut entry) = (Vec::new(), Vec::new(), Vec::new());
+    Event { id: [1; 16], sid: [1; 16], ..Event::default() }.encode(&mut record).unwrap();
+    write_entry(&mut stream, EventTime::from_micros(now.0 as u64), &record);
+    LogEntry { received: now, tag: TAG_SESSIONS, stream: &stream }.encode(&mut entry);
+    log.append(&entry).unwrap();
+    log.sync().unwrap();
+
+    let (store, clock) = (store(), Arc::new(ManualClock::new(now)));
+    let (metrics, readiness) = (Arc::new(Metrics::default()), Arc::new(Readiness::default()));
+    let progress = Arc::new(Progress::default());
+    progress.set_synced(log.end());
+    let aside = AsideFiles::new(&dir.path().join("aside"));
+    let resume = store.resume().unwrap();
+    let as_store = || Arc::clone(&store) as Arc<dyn Store>;
+    let thread = ApplyThread {
+        applier: Applier::new(as_store(), resume, Arc::default(), Arc::clone(&metrics), aside, TODAY),
+        reader: log.reader(),
+        store: as_store(),
+        applied: 0,
+        safe: 0,
+        progress: Arc::clone(&progress),
+        journal: mpsc::channel(1).0.downgrade(),
+        log_retain: 0,
+        log_days: LogDays::load(dir.path().join("log-days.json")).unwrap(),
+        guard: ClockGuard::new(Default::default(), None, false, now, Duration::ZERO),
+        guard_file: dir.path().join("clock.json"),
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        metrics,
+        readiness: Arc::clone(&readiness),
+    };
+    let thread = std::thread::spawn(move || thread.run());
+    let wait_for = |what: &str, met: &dyn Fn() -> bool| {
+        let asked = Instant::now();
+        while !met() {
+            assert!(asked.elapsed() < DEADLINE, "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for("the full disk", &|| readiness.reasons().contains_key(STORE));
+    assert_eq!(store.rows(), 1);
+    clock.advance(Duration::from_secs(86_400));
+    wait_for("the room that a forgotten day leaves", &|| !readiness.reasons().contains_key(STORE));
+    assert_eq!(store.memory.all_rows()[0].request.ts, now);
+    assert_eq!(readiness.reasons().into_keys().collect::<Vec<_>>(), [CHECKPOINT]);
+    progress.stop();
+    thread.join().unwrap().unwrap();
+}
