@@ -43,7 +43,11 @@ fn applying_waits_for_no_query_however_many_there_are() {
         if readers == 0 {
             return work();
         }
-        store.readers.with(|_| Ok(with_readers(store, readers - 1, work))).unwrap();
+        let one = store.readers.with(|_| {
+            with_readers(store, readers - 1, work);
+            Ok(())
+        });
+        one.unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
