@@ -241,7 +241,10 @@ impl Intake {
     fn push(&mut self, snapshot: &Snapshot, batch: &mut Batch) -> Pushed {
         let Some(plan) = &snapshot.plan else { return Pushed::Refused };
         let event = plan.extract(snapshot, &self.facts, &mut self.undecoded);
-        batch.push(EventTime::from_micros(snapshot.facts.start), |out| event.encode(out).is_ok())
+        batch.push(EventTime::from_micros(snapshot.facts.start), |out| {
+            event.encode(out);
+            true
+        })
     }
 }
 

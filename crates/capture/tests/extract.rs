@@ -207,7 +207,7 @@ fn event(spec: PlanSpec, request: &Request) -> wire::Event<'static> {
     let plan = Arc::clone(snapshot.plan.as_ref().unwrap());
     let node = NodeFacts { name: "edge-1".into(), secret: secret() };
     let mut bytes = Vec::new();
-    plan.extract(&snapshot, &node, &mut Undecoded::default()).encode(&mut bytes).unwrap();
+    plan.extract(&snapshot, &node, &mut Undecoded::default()).encode(&mut bytes);
     wire::Event::decode(bytes.leak()).unwrap()
 }
 

@@ -92,7 +92,7 @@ fn chunk(number: u64) -> Vec<u8> {
         let mut record = Vec::new();
         let seq = Some(Seq { instance: [1; 8], number: number * EVENTS + event });
         let sid = u128::from(number + 1).to_be_bytes();
-        Event { sid, seq, id: [event as u8 + 1; 16], ..Event::default() }.encode(&mut record).unwrap();
+        Event { sid, seq, id: [event as u8 + 1; 16], ..Event::default() }.encode(&mut record);
         write_entry(&mut entries, EventTime::from_micros(now.as_micros() as u64), &record);
     }
     let mut frame = Vec::new();

@@ -111,7 +111,7 @@ fn event(number: u64) -> Vec<u8> {
         path: format!("/{number}").into(),
         ..Event::default()
     };
-    event.encode(&mut record).unwrap();
+    event.encode(&mut record);
     record
 }
 

@@ -16,7 +16,7 @@ macro_rules! infallible {
 
 impl Event<'_> {
     /// Appends the event to `out` as one MessagePack map.
-    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), crate::RecordError> {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         infallible!(write_map_len(out, self.len()));
         number(out, "v", VERSION);
         bytes(out, "id", &self.id);
@@ -57,7 +57,6 @@ impl Event<'_> {
             name(out, key);
             infallible!(rmpv::encode::write_value(out, value));
         }
-        Ok(())
     }
 
     /// Keys in the map: the ones that are always there, and those that are there this time.

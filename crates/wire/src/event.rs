@@ -433,7 +433,7 @@ mod tests {
 
     fn encoded(event: &Event) -> Vec<u8> {
         let mut out = Vec::new();
-        event.encode(&mut out).unwrap();
+        event.encode(&mut out);
         out
     }
 

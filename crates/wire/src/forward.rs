@@ -144,11 +144,6 @@ pub fn begin_packed(out: &mut Vec<u8>, tag: &str) -> Packed {
 }
 
 impl Packed {
-    /// Where the entries begin in the buffer.
-    pub fn entries_at(&self) -> usize {
-        self.entries
-    }
-
     /// Ends the frame that `out` was begun with. The caller keeps it under [`MAX_FRAME`].
     pub fn finish(self, out: &mut Vec<u8>, chunk: &str, size: usize) {
         let length = u32::try_from(out.len().saturating_sub(self.entries)).unwrap_or(u32::MAX);

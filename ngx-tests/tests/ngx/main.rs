@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod damage;
 mod demo;
+mod edges;
 mod foreign;
 mod grouping;
 mod operation;

@@ -61,7 +61,7 @@ fn entry(out: &mut Vec<u8>, sent: &Sent) {
         Sent::Garbage => return out.push(0x07),
     };
     if record.is_empty() {
-        event.encode(&mut record).unwrap();
+        event.encode(&mut record);
     }
     write_entry(out, EventTime::from_micros((noon().0 + hours * HOUR) as u64), &record);
 }
@@ -262,7 +262,7 @@ fn of_a_chunk_with_too_many_events_the_rest_is_set_aside() {
 #[test]
 fn large_rows_fill_a_batch_sooner() {
     let (mut record, mut stream, mut payload) = (Vec::new(), Vec::new(), Vec::new());
-    Event { path: "x".repeat(100_000).into(), ..Event::default() }.encode(&mut record).unwrap();
+    Event { path: "x".repeat(100_000).into(), ..Event::default() }.encode(&mut record);
     write_entry(&mut stream, EventTime::from_micros(noon().0 as u64), &record);
     LogEntry { received: noon(), tag: TAG_SESSIONS, stream: &stream }.encode(&mut payload);
     let room = Room::default();

@@ -93,7 +93,7 @@ fn a_full_disk_heals_as_days_pass_and_what_still_fails_stays_shown() {
     let now = Micros(TODAY.start().0 + 1);
     let mut log = Log::open(OsDisk::new(dir.path()).unwrap(), Options::default()).unwrap().0;
     let (mut stream, mut record, mut entry) = (Vec::new(), Vec::new(), Vec::new());
-    Event { id: [1; 16], sid: [1; 16], ..Event::default() }.encode(&mut record).unwrap();
+    Event { id: [1; 16], sid: [1; 16], ..Event::default() }.encode(&mut record);
     write_entry(&mut stream, EventTime::from_micros(now.0 as u64), &record);
     LogEntry { received: now, tag: TAG_SESSIONS, stream: &stream }.encode(&mut entry);
     log.append(&entry).unwrap();
