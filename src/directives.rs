@@ -160,6 +160,14 @@ fn unknown_option(option: &str, expected: &str) -> String {
     format!("has the option \"{option}\", expected {expected}")
 }
 
+/// Sets what an option may say once.
+fn option_once<T>(place: &mut Option<T>, value: T, option: &str) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("says \"{option}\" after it said that already, expected once")),
+    }
+}
+
 fn name(text: &str) -> Result<String, String> {
     match text.len() {
         1..=MAX_NAME => Ok(text.to_owned()),
@@ -182,16 +190,17 @@ fn key(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
     let text = args.first();
     let source = source(text)?;
     room_for_one_more(conf, text)?;
-    let mut key = KeySpec { text: text.to_owned(), source, name: Source::default_name(text), group: None, show: false };
+    let (mut label, mut group, mut show) = (None, None, false);
     for option in args.options() {
         match option.split_once('=') {
-            Some(("name", value)) => key.name = name(value)?,
-            Some(("group", value)) => key.group = Some(template(&name(value)?)?),
-            None if option == "show" => key.show = true,
+            Some(("name", value)) => option_once(&mut label, name(value)?, option)?,
+            Some(("group", value)) => option_once(&mut group, template(&name(value)?)?, option)?,
+            None if option == "show" => show = true,
             _ => return Err(unknown_option(option, OPTIONS)),
         }
     }
-    conf.keys.get_or_insert_default().push(key);
+    let name = label.unwrap_or_else(|| Source::default_name(text));
+    conf.keys.get_or_insert_default().push(KeySpec { text: text.to_owned(), source, name, group, show });
     Ok(())
 }
 
@@ -200,28 +209,27 @@ fn context(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
     let text = args.first();
     let source = source(text)?;
     room_for_one_more(conf, text)?;
-    let mut context = ContextSpec {
-        text: text.to_owned(),
-        source,
-        name: Source::default_name(text),
-        kind: ParamKind::Context,
-        hash: is_sensitive(text),
-    };
-    let mut said = None;
+    let (mut label, mut said_kind, mut hash) = (None, None, None);
     for option in args.options() {
         match option.split_once('=') {
-            Some(("name", value)) => context.name = name(value)?,
-            Some(("type", value)) => context.kind = kind(value)?,
+            Some(("name", value)) => option_once(&mut label, name(value)?, option)?,
+            Some(("type", value)) => option_once(&mut said_kind, kind(value)?, option)?,
             None if option == "hash" || option == "show" => {
-                if said.replace(option).is_some_and(|before| before != option) {
+                let wanted = option == "hash";
+                if hash.replace(wanted).is_some_and(|before| before != wanted) {
                     return Err("says both \"hash\" and \"show\", expected one of them".into());
                 }
-                context.hash = option == "hash";
             }
             _ => return Err(unknown_option(option, OPTIONS)),
         }
     }
-    conf.contexts.get_or_insert_default().push(context);
+    conf.contexts.get_or_insert_default().push(ContextSpec {
+        text: text.to_owned(),
+        source,
+        name: label.unwrap_or_else(|| Source::default_name(text)),
+        kind: said_kind.unwrap_or_default(),
+        hash: hash.unwrap_or_else(|| is_sensitive(text)),
+    });
     Ok(())
 }
 

@@ -43,6 +43,7 @@ fn an_unknown_decoder_is_named_with_what_would_be_right() {
 fn an_unknown_option_is_named_with_what_would_be_right() {
     refused("wallarm_session_key request.header.X-User grup=a;", &["grup=a", "group="]);
     refused("wallarm_session_context request.header.X-User type=usr;", &["usr", "user"]);
+    refused("wallarm_session_key request.header.X-User name=a name=b;", &["name=b", "once"]);
     refused("wallarm_session_queue 100 memry=1m;", &["memry=1m", "memory="]);
     refused("wallarm_session_batch sise=3;", &["sise=3", "size="]);
     refused("wallarm_session_ip clean;", &["clean", "prefix"]);
