@@ -11,7 +11,10 @@ pub use rustix::process::Signal;
 
 use crate::wait;
 
-/// A running child. It is killed when this goes and nobody stopped it before.
+/// How long a child that nobody stopped has to end when it is told to.
+const ORDERLY_END: Duration = Duration::from_secs(3);
+
+/// A running child. It is stopped when this goes and nobody stopped it before.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -80,7 +83,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nothing can be done about an error here, and a killed child leaves nothing behind.
-        let _ = self.kill();
+        // Asked first: a master that is killed leaves its workers behind. Nothing can be done about an
+        // error here.
+        let _ = self.stop(Signal::TERM, ORDERLY_END);
     }
 }

@@ -54,12 +54,15 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // The terminal was closed.
+    let mut hung_up = signal(SignalKind::hangup())?;
     let stage = Stage::set(arguments.tamper).await?;
     stage.announce();
     let outcome = tokio::select! {
         outcome = play(&stage, arguments) => outcome,
         _ = interrupted.recv() => Ok(ExitCode::SUCCESS),
         _ = terminated.recv() => Ok(ExitCode::SUCCESS),
+        _ = hung_up.recv() => Ok(ExitCode::SUCCESS),
     };
     stage.strike()?;
     outcome

@@ -43,6 +43,8 @@ impl Stage {
         eprintln!("counters of NGINX   {}/wallarm-status", self.nginx.url());
         eprintln!("sessions (REST)     http://{api}/api/v1/sessions");
         eprintln!("collector's folder  {}", self.collector.data().display());
+        let socket = self.collector.runtime().join("api.sock");
+        eprintln!("commands            build/bin/api-sessions sessions --socket {}", socket.display());
     }
 
     /// Where clients find the shop.

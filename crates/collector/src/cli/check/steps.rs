@@ -310,6 +310,16 @@ fn location(seen: &Observed) -> Step {
         return not_seen(NAME, "without an answer and a running collector it cannot be told");
     }
     if fresh(seen).next().is_none() {
+        let loaded = seen.processes.iter().any(|process| process.module == Some(true));
+        if loaded && seen.ready.is_ok() && socket(seen).outcome == Outcome::Ok {
+            return failed(
+                NAME,
+                "the module is loaded and may write to the collector's socket, but no worker reports here",
+                "set `wallarm_sessions on;` where this address is served, and reload; if it is on, \
+                 `wallarm_session_collector` names another address: NGINX's error log then says \
+                 `the collector ... cannot be reached`",
+            );
+        }
         return not_seen(NAME, "no worker reports here, so it cannot be told whether sessions are on there");
     }
     if seen.ready.is_err() || stuck(seen).is_some() {

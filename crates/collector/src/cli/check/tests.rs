@@ -97,7 +97,7 @@ fn each_break_of_the_way_is_named_at_its_step() {
         ("maps closed", with_process(Process { module: None, ..process() }), "oo--o--", ""),
         ("nginx elsewhere, nothing reported", Observed { processes: vec![], ..unreported() }, "oo-----", ""),
         ("location off", unrecorded(), "oooFoo-", "wallarm_sessions on;"),
-        ("workers silent for a minute", with_worker(Worker { age_ms: 60_000, ..worker() }), "ooo-o--", ""),
+        ("workers silent for a minute", with_worker(Worker { age_ms: 60_000, ..worker() }), "oooFo--", "error log"),
         ("socket missing", state(SocketState::Missing), "ooo-F--", "wallarm_session_collector"),
         ("socket is a file", state(SocketState::NoSocket), "ooo-F--", "move it"),
         ("socket unseen", state(SocketState::Unseen("permission denied".to_owned())), "ooo----", ""),
@@ -105,12 +105,12 @@ fn each_break_of_the_way_is_named_at_its_step() {
         (
             "one nginx of two may write",
             Observed { processes: vec![Process { uid: 34, groups: vec![34], ..process() }, process()], ..unreported() },
-            "ooo-o--",
-            "",
+            "oooFo--",
+            "names another address",
         ),
         ("socket without w for its group", with_socket(socket(0o640, 33)), "ooo-F--", "Group="),
         ("directory closed", with_socket(closed_directory), "ooo-F--", "chmod o+x /run"),
-        ("socket open to all", with_socket(socket(0o666, 0)), "ooo-o--", ""),
+        ("loaded, but sessions are on nowhere", with_socket(socket(0o666, 0)), "oooFo--", "wallarm_sessions on;"),
         ("collector takes tcp", Observed { socket: None, ..unreported() }, "ooo----", ""),
         ("chunks unacked", with_worker(Worker { unacked_chunks: 9, ..worker() }), "ooo-oF-", "/readyz"),
         ("queue full", with_worker(Worker { queued: 8192, ..worker() }), "ooo-oF-", "/readyz"),
@@ -141,7 +141,7 @@ fn each_break_of_the_way_is_named_at_its_step() {
 fn a_worker_that_is_root_may_write_to_any_socket() {
     let root = Process { uid: 0, groups: vec![0], ..process() };
     let seen = Observed { processes: vec![root], socket: Some(socket(0o600, 0)), ..unreported() };
-    assert_eq!(letters(&judge(&seen)), "ooo-o--");
+    assert_eq!(letters(&judge(&seen)), "oooFo--");
 }
 
 #[test]
