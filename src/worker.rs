@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use capture::Snapshot;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use nginx_sys::{
     NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_add_timer, ngx_cycle, ngx_cycle_t, ngx_event_t, ngx_process, ngx_uint_t,
 };
@@ -174,10 +174,7 @@ impl Worker {
         }
         guard::say();
         for _ in 0..FREE_PER_TICK {
-            if self.empty.len() <= KEEP_EMPTY {
-                break;
-            }
-            if let Err(TryRecvError::Empty | TryRecvError::Disconnected) = self.empty.try_recv() {
+            if self.empty.len() <= KEEP_EMPTY || self.empty.try_recv().is_err() {
                 break;
             }
         }
