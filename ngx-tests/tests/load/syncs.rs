@@ -37,8 +37,12 @@ async fn the_log_is_synced_before_each_acknowledgement() {
     }
     let id = collector.id().unwrap();
     collector.stop().unwrap();
-    let end = format!("{id} +++ exited");
-    let whole = async || fs::read_to_string(&file).ok().filter(|trace| trace.contains(&end));
+    // Short process ids are padded.
+    let is_end = |line: &str| {
+        let line = line.split_once(' ').map(|(thread, rest)| (thread, rest.trim_start()));
+        line.is_some_and(|(thread, rest)| thread == id.to_string() && rest.starts_with("+++ exited"))
+    };
+    let whole = async || fs::read_to_string(&file).ok().filter(|trace| trace.lines().any(is_end));
     let calls = read(&wait::until("the end of the trace", wait::LONG, whole).await.unwrap());
 
     let mut acked = 0;
