@@ -8,15 +8,31 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export API_SESSIONS_ROOT=$here
 export API_SESSIONS_CACHE=${API_SESSIONS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/api-sessions}
 
+# The NGINX that this builds for and is tested with: Debian 12's, and the one of the crate nginx-src.
 nginx_debian_version=1.22.1
+nginx_crate_version=1.28.3
+nginx_crate_package=nginx-src@1.28.5+1.28.3
+nginx_crate_hash=60c9192630560c017a18e1da5b4c5de9d78450923f17325752c6f0f7f3911c86
+nginx_versions=("$nginx_debian_version" "$nginx_crate_version")
 duckdb_version=1.5.6
 duckdb_package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$API_SESSIONS_CACHE/target}
-export NGINX_SOURCE_DIR=${NGINX_SOURCE_DIR:-$API_SESSIONS_CACHE/nginx-$nginx_debian_version/src}
-export NGINX_BUILD_DIR=${NGINX_BUILD_DIR:-$NGINX_SOURCE_DIR/objs}
 export DUCKDB_LIB_DIR=${DUCKDB_LIB_DIR:-$API_SESSIONS_CACHE/duckdb-$duckdb_version}
 
 # What the demo and the tests start. `scripts/build` puts fresh copies there.
-export API_SESSIONS_NGINX=${API_SESSIONS_NGINX:-$API_SESSIONS_CACHE/nginx-$nginx_debian_version/root/usr/sbin/nginx}
 export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
+
+# One of them: what a build reads, which binary is started, and the module that fits into it.
+select_nginx() {
+    if [[ " ${nginx_versions[*]} " != *" $1 "* ]]; then
+        echo "no NGINX $1 here (API_SESSIONS_NGINX_VERSION): there are ${nginx_versions[*]}" >&2
+        return 1
+    fi
+    export API_SESSIONS_NGINX_VERSION=$1
+    export NGINX_SOURCE_DIR=$API_SESSIONS_CACHE/nginx-$1/src
+    export NGINX_BUILD_DIR=$NGINX_SOURCE_DIR/objs
+    export API_SESSIONS_NGINX=$API_SESSIONS_CACHE/nginx-$1/root/usr/sbin/nginx
+    export API_SESSIONS_MODULE=$API_SESSIONS_BIN/nginx-$1/ngx_http_wallarm_sessions_module.so
+}
+select_nginx "${API_SESSIONS_NGINX_VERSION:-$nginx_debian_version}"

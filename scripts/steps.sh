@@ -22,6 +22,6 @@ as_root() {
 # How many steps a script of this folder has, and running one as a part of the calling script.
 steps_of() { sed -n 's/^steps_total \([0-9][0-9]*\)$/\1/p' "$API_SESSIONS_ROOT/scripts/$1"; }
 run_steps() {
-    "$API_SESSIONS_ROOT/scripts/$1" || return
+    "$API_SESSIONS_ROOT/scripts/$1" "${@:2}" || return
     STEPS_DONE=$((STEPS_DONE + $(steps_of "$1")))
 }

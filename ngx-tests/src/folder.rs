@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -73,4 +74,20 @@ pub fn binary(name: &str) -> PathBuf {
 pub fn nginx() -> PathBuf {
     let unpacked = || checkout().join("build/nginx/root/usr/sbin/nginx");
     std::env::var_os("API_SESSIONS_NGINX").map_or_else(unpacked, PathBuf::from)
+}
+
+/// Its version, as it says itself: for what differs between them.
+pub fn nginx_version() -> io::Result<[u32; 3]> {
+    let said = Command::new(nginx()).arg("-v").output()?.stderr;
+    let said = String::from_utf8_lossy(&said);
+    let numbers = said.trim().rsplit('/').next().unwrap_or_default().split('.').map(str::parse);
+    let numbers: Option<Vec<u32>> = numbers.map(Result::ok).collect();
+    let version = numbers.and_then(|numbers| numbers.try_into().ok());
+    version.ok_or_else(|| io::Error::other(format!("{} says no version, but {said}", nginx().display())))
+}
+
+/// The module that fits into it: `$API_SESSIONS_MODULE`, which `scripts/env.sh` sets.
+pub fn module() -> PathBuf {
+    let debian = || binary("nginx-1.22.1/ngx_http_wallarm_sessions_module.so");
+    std::env::var_os("API_SESSIONS_MODULE").map_or_else(debian, PathBuf::from)
 }

@@ -44,9 +44,8 @@ impl Machine {
     fn new() -> Self {
         let machine = Self { folder: folder::temporary().unwrap() };
         let built = machine.folder.path().join("built");
-        fs::create_dir(&built).unwrap();
-        let module = "ngx_http_wallarm_sessions_module.so";
-        symlink(folder::binary(module), built.join(module)).unwrap();
+        fs::create_dir_all(machine.module().parent().unwrap()).unwrap();
+        symlink(folder::module(), machine.module()).unwrap();
         program(&built.join("api-sessions"), "exit 0");
         fs::write(built.join("libduckdb.so"), "engine").unwrap();
         machine
@@ -58,6 +57,13 @@ impl Machine {
 
     fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The module that was built for the NGINX of these tests.
+    fn module(&self) -> PathBuf {
+        let module = folder::module();
+        let of_this_nginx = module.parent().unwrap().file_name().unwrap();
+        self.beside("built").join(of_this_nginx).join(module.file_name().unwrap())
     }
 
     fn script(&self, arguments: &[&str]) -> Command {
@@ -200,7 +206,10 @@ fn an_nginx_that_cannot_be_built_for_gets_one_sentence_and_nothing_is_written() 
         program(&fake, &format!("printf 'nginx version: {}\\n' >&2", answer.replace('\n', "\\n")));
         let sentence = run(&mut machine.script(&["--nginx", fake.to_str().unwrap()])).refusal();
         assert!(sentence.contains(reason), "{sentence}");
-        assert!(sentence.contains("this can build for nginx 1.22.1 with --with-compat"), "{sentence}");
+        assert!(
+            sentence.contains("this can build for nginx 1.22.1 (Debian 12's) and 1.28.3, with --with-compat"),
+            "{sentence}"
+        );
     }
     let sentence = run(&mut machine.script(&["--nginx", "/nonexistent/nginx"])).refusal();
     assert!(sentence.contains("no nginx at /nonexistent/nginx") && sentence.contains("--nginx PATH"), "{sentence}");
@@ -210,7 +219,7 @@ fn an_nginx_that_cannot_be_built_for_gets_one_sentence_and_nothing_is_written() 
 #[test]
 fn a_module_that_this_nginx_does_not_load_is_not_installed() {
     let machine = Machine::new();
-    let module = machine.beside("built/ngx_http_wallarm_sessions_module.so");
+    let module = machine.module();
     fs::remove_file(&module).unwrap();
     fs::write(&module, "no module").unwrap();
     let sentence = machine.install(&[]).refusal();

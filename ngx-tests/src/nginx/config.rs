@@ -130,7 +130,7 @@ impl Config {
         }
         let text = self
             .text
-            .replace(installed::MODULE, &folder::binary("ngx_http_wallarm_sessions_module.so").display().to_string())
+            .replace(installed::MODULE, &folder::module().display().to_string())
             .replace(installed::LISTEN, &listen.to_string())
             .replace(installed::RUNTIME, &format!("{}/", self.runtime.display()))
             .replace(installed::SECRET, &secret.display().to_string())
