@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-fn main() {
+/// Also run by `ngx-tests/planted`.
+pub fn main() {
     // NGINX unmaps modules when a cycle's pool goes; Rust's thread-local destructors may run later.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,relro,-z,now");

@@ -20,6 +20,7 @@ use ngx::http::HttpModuleConfExt;
 use shipper::Address;
 
 use crate::entropy::random_bytes;
+use crate::guard::guard;
 use crate::{ERROR, OK, core_module, counters, directives, log, module, record, variables};
 
 /// Plans that a node reports at most.
@@ -240,19 +241,41 @@ pub(crate) unsafe fn variable_index(cf: *mut ngx_conf_t, name: &str) -> Result<n
 ///
 /// # Safety
 /// `cf` is the configuration being read.
-pub(crate) unsafe fn create<T: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
-    unsafe extern "C" fn drop_conf<T>(data: *mut c_void) {
-        // SAFETY: `data` came from `Box::into_raw` of the same type, and a cleanup runs once.
-        crate::guard::guard((), || drop(unsafe { Box::from_raw(data.cast::<T>()) }));
-    }
+pub(crate) unsafe fn create<T: Level>(cf: *mut ngx_conf_t) -> *mut c_void {
     // SAFETY: upheld by the caller; the pool outlives every use of the configuration.
     unsafe {
         let Some(cleanup) = ngx_pool_cleanup_add((*cf).pool, 0).as_mut() else { return ptr::null_mut() };
         let conf = Box::into_raw(Box::<T>::default()).cast();
         cleanup.data = conf;
-        cleanup.handler = Some(drop_conf::<T>);
+        cleanup.handler = Some(T::DROP);
         conf
     }
+}
+
+/// What [`create`] makes.
+pub(crate) trait Level: Default {
+    /// Drops one; runs once, as the cleanup of a pool.
+    const DROP: unsafe extern "C" fn(*mut c_void);
+}
+
+impl Level for MainConf {
+    const DROP: unsafe extern "C" fn(*mut c_void) = drop_main_conf;
+}
+
+impl Level for LocConf {
+    const DROP: unsafe extern "C" fn(*mut c_void) = drop_loc_conf;
+}
+
+#[unsafe(export_name = "wallarm_sessions_entry_drop_main_conf")]
+unsafe extern "C" fn drop_main_conf(conf: *mut c_void) {
+    // SAFETY: `create` gave NGINX the pointer together with this function.
+    guard("drop_main_conf", (), || drop(unsafe { Box::from_raw(conf.cast::<MainConf>()) }));
+}
+
+#[unsafe(export_name = "wallarm_sessions_entry_drop_loc_conf")]
+unsafe extern "C" fn drop_loc_conf(conf: *mut c_void) {
+    // SAFETY: as above.
+    guard("drop_loc_conf", (), || drop(unsafe { Box::from_raw(conf.cast::<LocConf>()) }));
 }
 
 /// The main configuration while it is read.

@@ -8,6 +8,7 @@ use std::ptr;
 
 use nginx_sys::{ngx_http_request_t, ngx_pool_cleanup_add};
 
+use crate::guard::guard;
 use crate::{module, request, worker};
 
 /// Lives in the request's pool; nothing in it needs dropping.
@@ -73,7 +74,8 @@ unsafe fn make(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
 static FORGET: unsafe extern "C" fn(*mut c_void) = forget;
 
 /// The pool is going. Not empty, so that no linker folds it with another function.
+#[unsafe(export_name = "wallarm_sessions_entry_forget")]
 unsafe extern "C" fn forget(context: *mut c_void) {
     // SAFETY: `make` gave NGINX the pointer to a context in the pool that is still there.
-    unsafe { (*context.cast::<Context>()).start = 0 };
+    guard("forget", (), || unsafe { (*context.cast::<Context>()).start = 0 });
 }

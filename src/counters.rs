@@ -240,10 +240,11 @@ pub(crate) unsafe fn use_zone(zone: *mut ngx_shm_zone_t) {
     }
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_init_zone")]
 unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_void) -> ngx_int_t {
     // SAFETY: NGINX calls with a mapped zone that starts with a slab pool; `old` is what we left in
     // `data` of the same zone in the cycle before, or null (src/core/ngx_cycle.c).
-    crate::guard::guard(ERROR, || unsafe {
+    crate::guard::guard("init_zone", ERROR, || unsafe {
         let zone = &mut *zone;
         let pool = zone.shm.addr.cast::<ngx_slab_pool_t>();
         let shared = match (old.is_null(), zone.shm.exists != 0) {

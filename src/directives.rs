@@ -51,10 +51,11 @@ const fn command(name: ngx_str_t, type_: ngx_uint_t, set: Handler, conf: usize) 
 
 /// Makes the entry that NGINX calls for a directive of one handler below.
 macro_rules! entry {
-    ($conf:ty, $handler:path) => {{
+    ($conf:ty, $handler:ident) => {{
+        #[unsafe(export_name = concat!("wallarm_sessions_entry_set_", stringify!($handler)))]
         unsafe extern "C" fn set(cf: *mut ngx_conf_t, _: *mut ngx_command_t, conf: *mut c_void) -> *mut c_char {
             // SAFETY: NGINX calls at a directive with the level's configuration, made by `create`.
-            guard(FAILED, || unsafe {
+            guard(concat!("set_", stringify!($handler)), FAILED, || unsafe {
                 let args = Args::of(cf);
                 let outcome = $handler(&mut *conf.cast::<$conf>(), &args, Reading(cf));
                 report(cf, &args, outcome)

@@ -17,7 +17,7 @@ use wire::EventTime;
 
 use crate::config::{MainConf, Queue};
 use crate::counters::{self, Count, Dropped};
-use crate::guard::guard_thread;
+use crate::guard::{guard_thread, planted};
 use crate::log;
 use crate::request::now_micros;
 use crate::worker::Link;
@@ -81,7 +81,7 @@ impl Flusher {
         let stop = Arc::clone(&asked);
         let (waiting, link) = (self.intake.waiting.clone(), Arc::clone(&self.intake.link));
         let body = move || {
-            let ended_well = guard_thread(false, || {
+            let ended_well = guard_thread("flusher", false, || {
                 self.run(&stop);
                 true
             });
@@ -118,6 +118,7 @@ impl Flusher {
         let Self { shipper, intake, .. } = self;
         intake.pulled = false;
         let step = shipper.step(now, &mut |batch| intake.pull(batch));
+        planted("flusher_step");
         if let Some(change) = step.change {
             // A full channel means that the log is told of sixteen changes already.
             let _ = self.say.try_send(Said(change));
@@ -228,7 +229,7 @@ impl Intake {
         self.pulled = true;
         let bytes = snapshot.memory() as u64;
         // One broken request must not end the thread.
-        let pushed = guard_thread(Pushed::Refused, || self.push(&snapshot, batch));
+        let pushed = guard_thread("extract", Pushed::Refused, || self.push(&snapshot, batch));
         if pushed != Pushed::Kept {
             counters::dropped(Dropped::Failed, 1);
         }

@@ -20,6 +20,8 @@ mod entropy;
 mod flusher;
 mod guard;
 mod log;
+#[cfg(planted)]
+mod plant;
 mod record;
 mod request;
 mod status;
@@ -92,50 +94,60 @@ fn core_module() -> &'static ngx_module_t {
     unsafe { &*module }
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_preconfiguration")]
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: NGINX calls with the configuration it is reading.
-    guard(ERROR, || unsafe { variables::register(cf) })
+    guard("preconfiguration", ERROR, || unsafe { variables::register(cf) })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_postconfiguration")]
 unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: as above, after all levels are merged.
-    guard(ERROR, || unsafe { config::finish(cf) })
+    guard("postconfiguration", ERROR, || unsafe { config::finish(cf) })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_create_main_conf")]
 unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    // NGINX asks for it before anything else of ours.
+    guard::take_panics_over();
     // SAFETY: as above.
-    guard(ptr::null_mut(), || unsafe { config::create::<config::MainConf>(cf) })
+    guard("create_main_conf", ptr::null_mut(), || unsafe { config::create::<config::MainConf>(cf) })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_create_loc_conf")]
 unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     // SAFETY: as above.
-    guard(ptr::null_mut(), || unsafe { config::create::<config::LocConf>(cf) })
+    guard("create_loc_conf", ptr::null_mut(), || unsafe { config::create::<config::LocConf>(cf) })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_merge_loc_conf")]
 unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {
     // SAFETY: both were made by `create_loc_conf`.
-    guard(directives::FAILED, || unsafe { config::merge(cf, parent.cast(), child.cast()) })
+    guard("merge_loc_conf", directives::FAILED, || unsafe { config::merge(cf, parent.cast(), child.cast()) })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_init_module")]
 unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     // SAFETY: NGINX calls with a cycle whose shared memory is mapped and which is about to run.
-    guard(OK, || unsafe {
+    guard("init_module", OK, || unsafe {
         let zone = (*cycle).http_main_conf_unchecked::<config::MainConf>(module()).and_then(|conf| conf.as_ref().zone);
         counters::use_zone(zone.unwrap_or(ptr::null_mut()));
         OK
     })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_init_process")]
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     // An error here ends the worker for good (src/os/unix/ngx_process_cycle.c): never return one.
     // SAFETY: NGINX calls once in each process with the running cycle.
-    guard(OK, || unsafe {
+    guard("init_process", OK, || unsafe {
         worker::start(cycle);
         OK
     })
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_exit_process")]
 unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
     // SAFETY: NGINX calls once, last, on the event loop's thread.
-    guard((), || unsafe { worker::stop() });
+    guard("exit_process", (), || unsafe { worker::stop() });
 }

@@ -4,13 +4,14 @@ use nginx_sys::{ngx_http_request_t, ngx_int_t, ngx_uint_t};
 use ngx::http::HttpModuleConfExt;
 
 use crate::config::{Capture, LocConf, MainConf, Switch};
-use crate::guard::guard;
+use crate::guard::{guard, planted};
 use crate::{DECLINED, OK, context, module, request, worker};
 
 /// First phase: the context is made here so that it knows the start to the microsecond.
+#[unsafe(export_name = "wallarm_sessions_entry_post_read")]
 pub(crate) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: NGINX calls with a live request.
-    guard(DECLINED, || unsafe {
+    guard("post_read", DECLINED, || unsafe {
         if r == (*r).main {
             // Without memory the log phase tries again.
             let _ = context::of(r);
@@ -20,9 +21,10 @@ pub(crate) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int
 }
 
 /// Log phase: what is returned does not matter (ngx_http_log_request in src/http/ngx_http_request.c).
+#[unsafe(export_name = "wallarm_sessions_entry_log")]
 pub(crate) unsafe extern "C" fn log(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: NGINX calls with a live request.
-    guard(OK, || unsafe {
+    guard("log", OK, || unsafe {
         // With log_subrequest on, subrequests come here too: the main request tells of all.
         if r == (*r).main {
             forget_own_variables(r);
@@ -60,6 +62,7 @@ unsafe fn fill(r: *mut ngx_http_request_t, capture: &Capture, snapshot: &mut cap
     // SAFETY: upheld by the caller.
     unsafe {
         before_answer(r, capture, snapshot)?;
+        planted("fill");
         request::copy_answer(r, capture, snapshot);
     }
     // The clock may have been stepped back meanwhile.

@@ -18,9 +18,10 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4";
 const JSON: &str = "application/json";
 
 /// Content handler of a location with `wallarm_session_status`.
+#[unsafe(export_name = "wallarm_sessions_entry_status")]
 pub(crate) unsafe extern "C" fn handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: NGINX calls with a live request.
-    guard(NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t, || unsafe { answer(r) })
+    guard("status", NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t, || unsafe { answer(r) })
 }
 
 /// # Safety

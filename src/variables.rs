@@ -13,7 +13,7 @@ use nginx_sys::{
 use ngx::http::HttpModuleConfExt;
 
 use crate::config::{self, Capture, MainConf};
-use crate::guard::guard;
+use crate::guard::{guard, planted};
 use crate::{ERROR, OK, context, module, record, request};
 
 /// The variables and what computes each.
@@ -65,9 +65,10 @@ pub(crate) unsafe fn indexes(cf: *mut ngx_conf_t) -> Result<Vec<ngx_uint_t>, Str
     VARIABLES.iter().map(|(name, _)| unsafe { config::variable_index(cf, name) }).collect()
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_variable")]
 unsafe extern "C" fn get(r: *mut ngx_http_request_t, v: *mut ngx_http_variable_value_t, data: usize) -> ngx_int_t {
     // SAFETY: NGINX calls with a live request and the place for the value.
-    guard(ERROR, || unsafe {
+    guard("variable", ERROR, || unsafe {
         let text = Value::of(data).and_then(|value| compute(r, value));
         (*v).set_valid(1);
         (*v).set_no_cacheable(0);
@@ -125,6 +126,7 @@ unsafe fn compute(r: *mut ngx_http_request_t, value: Value) -> Option<String> {
             return context::of(r).map(|context| identity::hex(&context.id));
         }
         let _computing = Computing::begin()?;
+        planted("compute");
         let capture: &Capture = record::wanted(r)?;
         let main = (*r).http_main_conf_unchecked::<MainConf>(module())?.as_ref();
         let secret = &main.facts.as_ref()?.secret;

@@ -262,16 +262,17 @@ unsafe fn start_timer() {
     }
 }
 
+#[unsafe(export_name = "wallarm_sessions_entry_timer")]
 unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
     // SAFETY: NGINX calls on the event loop's thread with the event that `start_timer` made.
-    guard((), || unsafe {
-        if let Some(worker) = current() {
-            worker.tick();
+    unsafe {
+        let again = guard("timer", true, || current().map(Worker::tick).is_some());
+        if again {
             // Without a master process a reload replaces the cycle, and its log, under a running timer.
             (*event).log = (*ngx_cycle).log;
             ngx_add_timer(event, TICK.as_millis() as ngx_uint_t);
         }
-    });
+    }
 }
 
 /// Lets the flusher send what is left, for a bounded time.

@@ -91,3 +91,8 @@ pub fn module() -> PathBuf {
     let debian = || binary("nginx-1.22.1/ngx_http_wallarm_sessions_module.so");
     std::env::var_os("API_SESSIONS_MODULE").map_or_else(debian, PathBuf::from)
 }
+
+/// The same with things that go wrong on purpose, beside it.
+pub fn planted_module() -> PathBuf {
+    module().with_file_name("planted.so")
+}

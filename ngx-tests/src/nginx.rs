@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, PLANTED};
 
 use crate::counters::Counters;
 use crate::folder::{self, Port};
@@ -58,7 +58,7 @@ impl Nginx {
         let folder = folder::temporary()?;
         let port = Port::lease()?;
         config.write(folder.path(), port.address())?;
-        let mut process = Process::start(&mut command(folder.path()))?;
+        let mut process = Process::start(command(folder.path()).envs(config.environment()))?;
         let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
             if process.ended().is_some() {
                 return Some(false);
@@ -76,7 +76,8 @@ impl Nginx {
         let folder = folder::temporary()?;
         let port = Port::lease()?;
         config.write(folder.path(), port.address())?;
-        let Output { status, stderr, .. } = command(folder.path()).arg("-t").stderr(Stdio::piped()).output()?;
+        let Output { status, stderr, .. } =
+            command(folder.path()).envs(config.environment()).arg("-t").stderr(Stdio::piped()).output()?;
         Ok((status.success(), String::from_utf8_lossy(&stderr).into_owned()))
     }
 

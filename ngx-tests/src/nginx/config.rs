@@ -34,6 +34,8 @@ pub struct Config {
     name: String,
     text: String,
     runtime: PathBuf,
+    /// What goes wrong on purpose.
+    planted: Option<String>,
 }
 
 /// The places of an installed system that the files in `nginx-conf/` name.
@@ -48,6 +50,9 @@ mod installed {
     pub const USER: &str = "user www-data;";
 }
 
+/// Where the planted module reads what is to go wrong.
+pub const PLANTED: &str = "WALLARM_SESSIONS_PLANTED";
+
 /// Where NGINX keeps bodies and answers that do not fit into memory.
 const TEMPORARY: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
@@ -56,7 +61,7 @@ impl Config {
     pub fn file(name: &str) -> Result<Self, ConfigError> {
         let path = folder::checkout().join("nginx-conf").join(name);
         let text = fs::read_to_string(&path).map_err(|source| ConfigError::Io { path, source })?;
-        Ok(Self { name: name.to_owned(), text, runtime: PathBuf::from(installed::RUNTIME) })
+        Ok(Self { name: name.to_owned(), text, runtime: PathBuf::from(installed::RUNTIME), planted: None })
     }
 
     /// Every file of `nginx-conf/`.
@@ -119,6 +124,17 @@ impl Config {
         self
     }
 
+    /// With the module in which something goes wrong on purpose (see `src/plant.rs`): `panic:log`.
+    pub fn planted(mut self, fault: &str) -> Self {
+        self.planted = Some(fault.to_owned());
+        self
+    }
+
+    /// What NGINX needs in its environment for it.
+    pub(super) fn environment(&self) -> Option<(&str, &str)> {
+        self.planted.as_deref().map(|fault| (PLANTED, fault))
+    }
+
     /// Writes `nginx.conf` and what it names into `folder`.
     pub(super) fn write(&self, folder: &Path, listen: SocketAddr) -> Result<(), ConfigError> {
         let within = |name: &str| folder.join(name).display().to_string();
@@ -128,9 +144,10 @@ impl Config {
         for name in TEMPORARY {
             temporary.push_str(&format!("    {name}_temp_path {};\n", within(&format!("{name}.temp"))));
         }
+        let module = if self.planted.is_some() { folder::planted_module() } else { folder::module() };
         let text = self
             .text
-            .replace(installed::MODULE, &folder::module().display().to_string())
+            .replace(installed::MODULE, &module.display().to_string())
             .replace(installed::LISTEN, &listen.to_string())
             .replace(installed::RUNTIME, &format!("{}/", self.runtime.display()))
             .replace(installed::SECRET, &secret.display().to_string())
