@@ -7,9 +7,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use capture::{
-    AddressMode, ContextSpec, HeaderSlot, KeySpec, MAX_PARAMETERS, NodeFacts, PathMode, Plan, PlanSpec, Slot, Template,
-};
+use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, NodeFacts, PathMode, Plan, PlanSpec, Slot, Template};
 use identity::Secret;
 use nginx_sys::{
     ngx_array_push, ngx_conf_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index, ngx_http_handler_pt,
@@ -21,6 +19,7 @@ use shipper::Address;
 
 use crate::entropy::random_bytes;
 use crate::guard::guard;
+use crate::headers::{RequestHeaders, ResponseHeaders};
 use crate::{ERROR, OK, core_module, counters, directives, log, module, record, variables};
 
 /// Plans that a node reports at most.
@@ -154,56 +153,9 @@ impl LocConf {
 /// A plan with what the event loop needs to copy its inputs fast.
 pub(crate) struct Capture {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) request_headers: WantedHeaders,
-    pub(crate) response_headers: WantedHeaders,
+    pub(crate) request_headers: RequestHeaders,
+    pub(crate) response_headers: ResponseHeaders,
     pub(crate) variables: Vec<(ngx_uint_t, Slot)>,
-}
-
-/// Headers to copy, found by NGINX's hash of their names: most others are turned away by one bit.
-pub(crate) struct WantedHeaders {
-    /// Bit `hash % 64` is set for each wanted name.
-    bits: u64,
-    headers: Vec<(ngx_uint_t, HeaderSlot)>,
-    /// A name holds what NGINX leaves out of its hash (with `ignore_invalid_headers off`).
-    odd: bool,
-}
-
-impl WantedHeaders {
-    fn new(headers: &[HeaderSlot]) -> Self {
-        let headers: Vec<_> = headers.iter().map(|header| (hash(header.name.as_bytes()), header.clone())).collect();
-        let bits = headers.iter().fold(0, |bits, (hash, _)| bits | 1 << (hash % 64));
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let odd = !headers.iter().all(|(_, header)| header.name.bytes().all(plain));
-        Self { bits, headers, odd }
-    }
-
-    /// Where values of a header go. `hash` is NGINX's, over the letters, digits and hyphens of the
-    /// name in lower case; it computes that for request headers alone.
-    pub(crate) fn slot_of_hashed(&self, hash: ngx_uint_t, lower_case: &[u8]) -> Option<Slot> {
-        if self.odd {
-            return self.slot(lower_case);
-        }
-        if self.bits & 1 << (hash % 64) == 0 {
-            return None;
-        }
-        let mut equal = self.headers.iter().filter(|(wanted, _)| *wanted == hash);
-        equal.find(|(_, header)| header.name.as_bytes() == lower_case).map(|(_, header)| header.slot)
-    }
-
-    /// Where values of the header of this name go.
-    pub(crate) fn slot(&self, name: &[u8]) -> Option<Slot> {
-        let found = self.headers.iter().find(|(_, header)| header.name.as_bytes().eq_ignore_ascii_case(name))?;
-        Some(found.1.slot)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.headers.is_empty()
-    }
-}
-
-/// NGINX's hash of a header name in lower case (ngx_hash in src/core/ngx_hash.h).
-fn hash(name: &[u8]) -> ngx_uint_t {
-    name.iter().fold(0, |hash: ngx_uint_t, &byte| hash.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
 impl Capture {
@@ -218,8 +170,8 @@ impl Capture {
             .map(|variable| Ok((unsafe { variable_index(cf, &variable.name) }?, variable.slot)))
             .collect::<Result<_, String>>()?;
         Ok(Self {
-            request_headers: WantedHeaders::new(plan.request_headers()),
-            response_headers: WantedHeaders::new(plan.response_headers()),
+            request_headers: RequestHeaders::new(plan.request_headers()),
+            response_headers: ResponseHeaders::new(plan.response_headers()),
             variables,
             plan: Arc::new(plan),
         })

@@ -24,18 +24,16 @@ pub(crate) struct Context {
 ///
 /// # Safety
 /// `r` is a live request.
-pub(crate) unsafe fn of(r: *mut ngx_http_request_t) -> Option<Context> {
+#[inline]
+pub(crate) unsafe fn of<'a>(r: *mut ngx_http_request_t) -> Option<&'a Context> {
     // SAFETY: `r` is live, so are its main request and their pool, which they share.
     unsafe {
         let main = (*r).main;
         let slot = (*main).ctx.add(module().ctx_index);
         if (*slot).is_null() {
-            *slot = match find(main) {
-                Some(context) => context,
-                None => make(main)?,
-            };
+            *slot = find(main).or_else(|| make(main))?;
         }
-        Some(*(*slot).cast::<Context>())
+        (*slot).cast::<Context>().as_ref()
     }
 }
 

@@ -19,6 +19,7 @@ mod directives;
 mod entropy;
 mod flusher;
 mod guard;
+mod headers;
 mod log;
 #[cfg(planted)]
 mod plant;

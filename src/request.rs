@@ -3,8 +3,6 @@
 //! Every field is optional: the log phase also runs for requests that were refused before their
 //! headers were read (400, 408, HTTP/0.9).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use capture::Slot;
 use nginx_sys::{
     ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t, ngx_http_upstream_state_t, ngx_list_t,
@@ -19,10 +17,14 @@ use crate::core_module;
 /// of now is taken from the system's clock instead.
 const CLOCK_LAG: u64 = 5_000;
 
-/// Microseconds since the Unix epoch.
+/// Microseconds since the Unix epoch. Asked twice for each request, hence without what makes
+/// `SystemTime` cost twice as much.
 pub(crate) fn now_micros() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one `timespec`; Linux always has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) };
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    part(now.tv_sec) * 1_000_000 + part(now.tv_nsec) / 1_000
 }
 
 /// When the request's first byte came, in microseconds since the Unix epoch; as exact as can be
@@ -58,11 +60,11 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
         }
         snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
         snapshot.facts.merge_slashes = server(request).is_none_or(|server| server.merge_slashes != 0);
-        for header in entries(&request.headers_in.headers) {
-            if let Some(slot) = capture.request_headers.slot_of_hashed(header.hash, lower_case(header)) {
+        each_header(&request.headers_in.headers, |header| {
+            if let Some(slot) = capture.request_headers.slot(header) {
                 snapshot.put(slot, header.value.as_bytes());
             }
-        }
+        });
         for &(index, slot) in &capture.variables {
             if let Some(value) = variable(r, index) {
                 snapshot.put(slot, value);
@@ -83,25 +85,23 @@ pub(crate) unsafe fn copy_answer(r: *const ngx_http_request_t, capture: &Capture
         facts.status = status(request);
         facts.bytes_out = request.connection.as_ref().map_or(0, |c| u64::try_from(c.sent).unwrap_or(0));
         facts.upstream = upstream_micros(request);
-        if capture.response_headers.is_empty() {
-            return;
-        }
-        for header in entries(&request.headers_out.headers) {
-            if let Some(slot) = capture.response_headers.slot(header.key.as_bytes()) {
+        let wanted = &capture.response_headers;
+        each_header(&request.headers_out.headers, |header| {
+            if let Some(slot) = wanted.slot(header) {
                 snapshot.put(slot, header.value.as_bytes());
             }
-        }
+        });
         // NGINX keeps these outside the list, or deletes them from it while it sends them.
-        if let Some(slot) = capture.response_headers.slot(b"location")
+        if let Some(slot) = wanted.location
             && snapshot.get(slot).is_none()
             && let Some(location) = request.headers_out.location.as_ref()
         {
             snapshot.put(slot, location.value.as_bytes());
         }
-        if let Some(slot) = capture.response_headers.slot(b"content-type") {
+        if let Some(slot) = wanted.content_type {
             snapshot.put(slot, request.headers_out.content_type.as_bytes());
         }
-        if let Some(slot) = capture.response_headers.slot(b"content-length")
+        if let Some(slot) = wanted.content_length
             && request.headers_out.content_length_n >= 0
         {
             snapshot.put(slot, request.headers_out.content_length_n.to_string().as_bytes());
@@ -122,15 +122,6 @@ pub(crate) unsafe fn variable<'a>(r: *mut ngx_http_request_t, index: ngx_uint_t)
         }
         Some(std::slice::from_raw_parts(value.data, value.len() as usize))
     }
-}
-
-/// A request header's name in lower case, which NGINX keeps beside the name.
-fn lower_case(header: &ngx_table_elt_t) -> &[u8] {
-    if header.lowcase_key.is_null() {
-        return &[];
-    }
-    // SAFETY: as long as the name (ngx_http_process_request_headers in src/http/ngx_http_request.c).
-    unsafe { std::slice::from_raw_parts(header.lowcase_key, header.key.len) }
 }
 
 /// As the client sent it: `error_page` may have made a GET of it since.
@@ -188,25 +179,26 @@ unsafe fn upstream_micros(request: &ngx_http_request_t) -> Option<u64> {
     }
 }
 
-/// The entries of a header list that were not deleted.
+/// Visits the entries of a header list that were not deleted.
 ///
 /// # Safety
-/// `list` is alive and unchanged as long as the iterator; it may never have been initialised,
-/// then it is all zero.
-unsafe fn entries(list: &ngx_list_t) -> impl Iterator<Item = &ngx_table_elt_t> {
-    let mut part = Some(&list.part);
-    std::iter::from_fn(move || {
-        let current = part?;
+/// `list` is alive and unchanged; it may never have been initialised, then it is all zero.
+#[inline]
+unsafe fn each_header<'a>(list: &'a ngx_list_t, mut visit: impl FnMut(&'a ngx_table_elt_t)) {
+    let mut next = Some(&list.part);
+    while let Some(part) = next {
+        if !part.elts.is_null() {
+            // SAFETY: upheld by the caller; a part holds `nelts` elements of the list's type.
+            let headers = unsafe { std::slice::from_raw_parts(part.elts.cast::<ngx_table_elt_t>(), part.nelts) };
+            for header in headers {
+                if header.hash != 0 {
+                    visit(header);
+                }
+            }
+        }
         // SAFETY: upheld by the caller; parts are a list that ends with null (src/core/ngx_list.h).
-        part = unsafe { current.next.as_ref() };
-        Some(current)
-    })
-    .filter(|part| !part.elts.is_null())
-    .flat_map(|part| {
-        // SAFETY: a part holds `nelts` elements of the list's type; `elts` is not null.
-        unsafe { std::slice::from_raw_parts(part.elts.cast::<ngx_table_elt_t>(), part.nelts) }
-    })
-    .filter(|entry| entry.hash != 0)
+        next = unsafe { part.next.as_ref() };
+    }
 }
 
 /// Whether the client asks for JSON.
@@ -214,8 +206,12 @@ unsafe fn entries(list: &ngx_list_t) -> impl Iterator<Item = &ngx_table_elt_t> {
 /// # Safety
 /// `request` is live.
 pub(crate) unsafe fn accepts_json(request: &ngx_http_request_t) -> bool {
+    let mut accepts = false;
+    let mut look_at = |header: &ngx_table_elt_t| {
+        let accept = header.key.as_bytes().eq_ignore_ascii_case(b"accept");
+        accepts |= accept && header.value.as_bytes().windows(16).any(|part| part == b"application/json");
+    };
     // SAFETY: upheld by the caller.
-    unsafe { entries(&request.headers_in.headers) }
-        .filter(|header| header.key.as_bytes().eq_ignore_ascii_case(b"accept"))
-        .any(|header| header.value.as_bytes().windows(16).any(|part| part == b"application/json"))
+    unsafe { each_header(&request.headers_in.headers, &mut look_at) };
+    accepts
 }

@@ -219,14 +219,13 @@ impl Drop for CountFailed {
 /// On the event loop's thread.
 pub(crate) unsafe fn request_id(start_micros: u64) -> wire::RequestId {
     // SAFETY: upheld by the caller.
-    let random = match unsafe { current() } {
-        Some(worker) => worker.random.u128(..),
-        None => fastrand::u128(..),
+    let (high, low) = match unsafe { current() } {
+        Some(worker) => (worker.random.u16(..), worker.random.u64(..)),
+        None => (fastrand::u16(..), fastrand::u64(..)),
     };
-    let millis = u128::from(start_micros / 1_000) << 80;
-    let version = 0x7 << 76 | 0b10 << 62;
-    let free = !(0xffff_ffff_ffff_u128 << 80 | 0xf << 76 | 0b11 << 62);
-    (millis | version | random & free).to_be_bytes()
+    let high = ((start_micros / 1_000) << 16) | 0x7000 | u64::from(high & 0x0fff);
+    let low = (0b10 << 62) | (low & (u64::MAX >> 2));
+    ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
 }
 
 /// Runs `spawn` with every signal blocked but those of crashes: threads inherit the mask, and

@@ -160,6 +160,11 @@ impl Plan {
         &self.inputs.response_headers
     }
 
+    /// Slots that were given, the fixed ones included.
+    pub(crate) fn slots(&self) -> usize {
+        usize::from(Slot::FIRST_FREE + self.inputs.given)
+    }
+
     /// Variables to evaluate and copy; an empty or missing value need not be put.
     pub fn variables(&self) -> &[VariableSlot] {
         &self.inputs.variables

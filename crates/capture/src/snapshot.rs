@@ -8,6 +8,8 @@ use crate::Plan;
 pub const MAX_VALUE: usize = 64 << 10;
 /// Most bytes that are copied from one request.
 pub const MAX_SNAPSHOT: usize = 256 << 10;
+/// Room for what is copied of most requests, so that a new snapshot does not grow step by step.
+const TEXT: usize = 1 << 10;
 
 /// Names an input of a plan: a header, a variable, or one of the fixed ones below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,58 +67,82 @@ pub struct Snapshot {
     pub plan: Option<Arc<Plan>>,
     /// What is known without text.
     pub facts: Facts,
-    spans: Vec<Span>,
-    text: Vec<u8>,
     /// Values that were too long to copy.
     pub oversized: u32,
+    /// The first value of each slot of the plan.
+    first: Vec<Span>,
+    /// Further values of headers that came more than once, in their order.
+    more: Vec<(Slot, Span)>,
+    text: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Where a value is in the text, whose first byte belongs to none: all zero says that there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Span {
-    slot: Slot,
     start: u32,
-    len: u32,
+    end: u32,
+}
+
+impl Span {
+    fn is_absent(self) -> bool {
+        self.end == 0
+    }
+
+    fn of(self, text: &[u8]) -> Option<&[u8]> {
+        if self.is_absent() { None } else { text.get(self.start as usize..self.end as usize) }
+    }
 }
 
 impl Snapshot {
     /// Empties it for a request of a plan.
     pub fn reset(&mut self, plan: &Arc<Plan>) {
-        if !self.plan.as_ref().is_some_and(|current| Arc::ptr_eq(current, plan)) {
+        if self.plan.as_ref().is_some_and(|current| Arc::ptr_eq(current, plan)) {
+            self.first.fill(Span::default());
+        } else {
             self.plan = Some(Arc::clone(plan));
+            self.first.clear();
+            self.first.resize(plan.slots(), Span::default());
+            self.text.reserve(TEXT);
         }
         self.facts = Facts::default();
-        self.spans.clear();
+        self.more.clear();
         self.text.clear();
+        self.text.push(0);
         self.oversized = 0;
     }
 
     /// Copies a value. A slot may get several (repeated headers); their order is kept.
+    #[inline]
     pub fn put(&mut self, slot: Slot, value: &[u8]) {
-        if value.len() > MAX_VALUE || self.text.len() + value.len() > MAX_SNAPSHOT {
+        let start = self.text.len();
+        let end = start + value.len();
+        if value.len() > MAX_VALUE || end > MAX_SNAPSHOT {
             self.oversized += 1;
             return;
         }
-        // Both fit: MAX_SNAPSHOT is far below 4 GiB.
-        let span = Span { slot, start: self.text.len() as u32, len: value.len() as u32 };
         self.text.extend_from_slice(value);
-        self.spans.push(span);
+        // Both fit: MAX_SNAPSHOT is far below 4 GiB.
+        let span = Span { start: start as u32, end: end as u32 };
+        match self.first.get_mut(usize::from(slot.0)) {
+            Some(first) if first.is_absent() => *first = span,
+            _ => self.more.push((slot, span)),
+        }
     }
 
     /// The first value of a slot.
     pub fn get(&self, slot: Slot) -> Option<&[u8]> {
-        self.all(slot).next()
+        self.first.get(usize::from(slot.0))?.of(&self.text)
     }
 
     /// All values of a slot, in the order they came.
     pub fn all(&self, slot: Slot) -> impl Iterator<Item = &[u8]> {
-        self.spans.iter().filter(move |span| span.slot == slot).map(|span| {
-            let start = span.start as usize;
-            self.text.get(start..start + span.len as usize).unwrap_or_default()
-        })
+        let more = self.more.iter().filter(move |(of, _)| *of == slot);
+        self.get(slot).into_iter().chain(more.filter_map(|(_, span)| span.of(&self.text)))
     }
 
     /// Bytes of memory that it holds on to.
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.text.capacity() + self.spans.capacity() * size_of::<Span>()
+        let spans = self.first.capacity() * size_of::<Span>() + self.more.capacity() * size_of::<(Slot, Span)>();
+        size_of::<Self>() + self.text.capacity() + spans
     }
 }
