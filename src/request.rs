@@ -48,8 +48,9 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
     // SAFETY: upheld by the caller; NGINX keeps the strings of a request until its pool goes.
     unsafe {
         let request = &*r;
-        snapshot.put(Slot::TARGET, request.unparsed_uri.as_bytes());
-        snapshot.put(Slot::METHOD, method(request));
+        let (method, target) = asked(request);
+        snapshot.put(Slot::TARGET, target);
+        snapshot.put(Slot::METHOD, method);
         snapshot.put(Slot::HOST, host(request));
         snapshot.put(Slot::PROTO, request.http_protocol.as_bytes());
         if let Some(connection) = request.connection.as_ref() {
@@ -59,7 +60,7 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
             snapshot.facts.https = !connection.ssl.is_null();
         }
         snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
-        snapshot.facts.merge_slashes = server(request).is_none_or(|server| server.merge_slashes != 0);
+        snapshot.facts.merge_slashes = merges_slashes(request);
         each_header(&request.headers_in.headers, |header| {
             if let Some(slot) = capture.request_headers.slot(header) {
                 snapshot.put(slot, header.value.as_bytes());
@@ -124,12 +125,62 @@ pub(crate) unsafe fn variable<'a>(r: *mut ngx_http_request_t, index: ngx_uint_t)
     }
 }
 
-/// As the client sent it: `error_page` may have made a GET of it since.
-fn method(request: &ngx_http_request_t) -> &[u8] {
+/// Method and target as the client sent them: `error_page` may have made a GET of it since. What NGINX
+/// could not read has no target, so that its first line is read again.
+///
+/// # Safety
+/// `request` is live.
+unsafe fn asked(request: &ngx_http_request_t) -> (&[u8], &[u8]) {
+    let target = request.unparsed_uri.as_bytes();
     let line = request.request_line.as_bytes();
-    match line.iter().position(|&b| b == b' ') {
-        Some(end) => line.get(..end).unwrap_or_default(),
-        None => request.method_name.as_bytes(),
+    if !target.is_empty()
+        && let Some(end) = line.iter().position(|&b| b == b' ')
+    {
+        return (line.get(..end).unwrap_or_default(), target);
+    }
+    // SAFETY: upheld by the caller.
+    match unsafe { first_line(request) } {
+        // No line at all: not of HTTP/1.
+        b"" => (request.method_name.as_bytes(), target),
+        line => capture::line::words(line),
+    }
+}
+
+/// As `$request` (ngx_http_variable_request_line in src/http/ngx_http_variables.c), which is there before
+/// a request is read to its end, or never.
+///
+/// # Safety
+/// `request` is live.
+unsafe fn first_line(request: &ngx_http_request_t) -> &[u8] {
+    let line = request.request_line.as_bytes();
+    if !line.is_empty() || request.request_start.is_null() {
+        return line;
+    }
+    // SAFETY: upheld by the caller; the start is in the buffer that `header_in` names, which holds what
+    // was received up to `last` (ngx_http_alloc_large_header_buffer in src/http/ngx_http_request.c moves
+    // both, and may leave the start behind the end of an empty buffer).
+    let received = unsafe {
+        let last = request.header_in.as_ref().map_or(request.request_start, |buffer| buffer.last);
+        let len = (last as usize).saturating_sub(request.request_start as usize);
+        std::slice::from_raw_parts(request.request_start, len)
+    };
+    received.split(|&b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default()
+}
+
+/// Whether NGINX merged slashes of the path. It reads the target before it knows the Host: the
+/// connection's first server decides (ngx_http_process_request_uri in src/http/ngx_http_request.c).
+///
+/// # Safety
+/// `request` is live.
+unsafe fn merges_slashes(request: &ngx_http_request_t) -> bool {
+    // SAFETY: upheld by the caller; a connection has the configurations of a server, each module's at
+    // its index (ngx_http_init_connection).
+    unsafe {
+        let Some(conf) = request.http_connection.as_ref().and_then(|connection| connection.conf_ctx.as_ref()) else {
+            return true;
+        };
+        let server = *conf.srv_conf.add(core_module().ctx_index);
+        server.cast::<ngx_http_core_srv_conf_t>().as_ref().is_none_or(|server| server.merge_slashes != 0)
     }
 }
 

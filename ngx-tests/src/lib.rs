@@ -16,6 +16,7 @@ pub mod forward;
 pub mod load;
 pub mod nginx;
 pub mod process;
+pub mod raw;
 pub mod relay;
 pub mod rest;
 pub mod shop;

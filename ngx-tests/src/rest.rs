@@ -84,14 +84,28 @@ pub struct Request {
     pub session_id: String,
     /// RFC 3339.
     pub ts: String,
+    /// Application.
+    pub application: String,
     /// Method.
     pub method: String,
+    /// `http` or `https`.
+    pub scheme: String,
     /// Host.
     pub host: String,
     /// Path without query.
     pub path: String,
+    /// Protocol.
+    pub proto: String,
     /// Status.
     pub status: u16,
+    /// Microseconds in all.
+    pub duration_us: u64,
+    /// Microseconds in upstreams.
+    pub upstream_us: Option<u64>,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
     /// Client address.
     pub ip: String,
     /// User-agent.

@@ -17,6 +17,7 @@
 mod decode;
 mod extract;
 mod http;
+pub mod line;
 mod mask;
 mod plan;
 mod snapshot;

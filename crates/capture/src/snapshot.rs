@@ -55,7 +55,7 @@ pub struct Facts {
     pub number: u64,
     /// Whether the client used TLS.
     pub https: bool,
-    /// Whether the server merges slashes in paths.
+    /// Whether slashes in the path are merged.
     pub merge_slashes: bool,
 }
 

@@ -5,10 +5,12 @@
 
 use std::borrow::Cow;
 
-/// Splits a raw target into path and query. A fragment, which no client should send, is dropped.
+/// Splits a raw target into path and query. A fragment, which no client should send, is dropped. A whole
+/// URL without path leaves the query alone: its path is the root.
 pub(crate) fn split(target: &[u8]) -> (&[u8], &[u8]) {
     let target = target.split(|&b| b == b'#').next().unwrap_or_default();
     match target.iter().position(|&b| b == b'?') {
+        Some(0) => (b"/", target.get(1..).unwrap_or_default()),
         Some(at) => (target.get(..at).unwrap_or_default(), target.get(at + 1..).unwrap_or_default()),
         None => (target, &[]),
     }
@@ -134,6 +136,7 @@ mod tests {
     fn a_target_is_path_and_query() {
         assert_eq!(split(b"/a?b=c?d#e"), (&b"/a"[..], &b"b=c?d"[..]));
         assert_eq!(split(b"/a#?b"), (&b"/a"[..], &b""[..]));
+        assert_eq!(split(b"?a=b"), (&b"/"[..], &b"a=b"[..]));
     }
 
     #[test]

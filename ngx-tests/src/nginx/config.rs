@@ -61,7 +61,12 @@ impl Config {
     pub fn file(name: &str) -> Result<Self, ConfigError> {
         let path = folder::checkout().join("nginx-conf").join(name);
         let text = fs::read_to_string(&path).map_err(|source| ConfigError::Io { path, source })?;
-        Ok(Self { name: name.to_owned(), text, runtime: PathBuf::from(installed::RUNTIME), planted: None })
+        Ok(Self::text(name, &text))
+    }
+
+    /// A test's own, written like those.
+    pub fn text(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned(), runtime: PathBuf::from(installed::RUNTIME), planted: None }
     }
 
     /// Every file of `nginx-conf/`.
