@@ -14,6 +14,8 @@ nginx_crate_version=1.28.3
 nginx_crate_package=nginx-src@1.28.5+1.28.3
 nginx_crate_hash=60c9192630560c017a18e1da5b4c5de9d78450923f17325752c6f0f7f3911c86
 nginx_versions=("$nginx_debian_version" "$nginx_crate_version")
+# The same with AddressSanitizer in it and in the module: for the suite asan.
+nginx_sanitized_version=$nginx_crate_version-asan
 duckdb_version=1.5.6
 duckdb_package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
 
@@ -25,7 +27,7 @@ export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
 
 # One of them: what a build reads, which binary is started, and the module that fits into it.
 select_nginx() {
-    if [[ " ${nginx_versions[*]} " != *" $1 "* ]]; then
+    if [[ " ${nginx_versions[*]} $nginx_sanitized_version " != *" $1 "* ]]; then
         echo "no NGINX $1 here (API_SESSIONS_NGINX_VERSION): there are ${nginx_versions[*]}" >&2
         return 1
     fi

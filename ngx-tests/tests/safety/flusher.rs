@@ -4,7 +4,7 @@ use ngx_tests::collector::Collector;
 use ngx_tests::nginx::Nginx;
 use ngx_tests::wait;
 
-use crate::site::{CAUGHT, assert_served, config, get, panics, said};
+use crate::site::{CAUGHT, assert_served, config, get, said};
 
 #[tokio::test]
 async fn a_request_that_the_flusher_panics_about_is_counted_and_the_others_are_delivered() {

@@ -4,4 +4,5 @@
 mod entries;
 mod flusher;
 mod panics;
+mod sanitizer;
 mod site;
