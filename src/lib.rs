@@ -21,6 +21,8 @@ mod flusher;
 mod guard;
 mod headers;
 mod log;
+#[cfg(feature = "module-list")]
+mod module_list;
 #[cfg(planted)]
 mod plant;
 mod record;
@@ -42,20 +44,6 @@ use crate::guard::guard;
 const OK: ngx_int_t = nginx_sys::NGX_OK as ngx_int_t;
 const ERROR: ngx_int_t = nginx_sys::NGX_ERROR as ngx_int_t;
 const DECLINED: ngx_int_t = nginx_sys::NGX_DECLINED as ngx_int_t;
-
-/// What `load_module` looks up.
-#[unsafe(no_mangle)]
-pub static mut ngx_modules: [*const ngx_module_t; 2] = [&raw const ngx_http_wallarm_sessions_module, ptr::null()];
-
-/// Their names, in the same order.
-#[unsafe(no_mangle)]
-pub static mut ngx_module_names: [*const c_char; 2] = [c"ngx_http_wallarm_sessions_module".as_ptr(), ptr::null()];
-
-/// Before the copy filter, so that body filters of ours see what the client will see, in memory.
-/// Without an order a module is appended last and runs before it (src/core/ngx_module.c).
-#[unsafe(no_mangle)]
-pub static mut ngx_module_order: [*const c_char; 3] =
-    [c"ngx_http_wallarm_sessions_module".as_ptr(), c"ngx_http_copy_filter_module".as_ptr(), ptr::null()];
 
 static HTTP_MODULE: ngx_http_module_t = ngx_http_module_t {
     preconfiguration: Some(preconfiguration),
