@@ -25,6 +25,9 @@ export DUCKDB_LIB_DIR=${DUCKDB_LIB_DIR:-$API_SESSIONS_CACHE/duckdb-$duckdb_versi
 # What the demo and the tests start. `scripts/build` puts fresh copies there.
 export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
 
+# Debian's packages of other modules, for its NGINX: what the suite `beside` loads.
+export API_SESSIONS_DEBIAN_MODULES=$API_SESSIONS_CACHE/nginx-$nginx_debian_version-modules
+
 # One of them: what a build reads, which binary is started, and the module that fits into it.
 select_nginx() {
     if [[ " ${nginx_versions[*]} $nginx_sanitized_version " != *" $1 "* ]]; then

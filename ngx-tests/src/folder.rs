@@ -86,6 +86,12 @@ pub fn nginx_version() -> io::Result<[u32; 3]> {
     version.ok_or_else(|| io::Error::other(format!("{} says no version, but {said}", nginx().display())))
 }
 
+/// Where Debian's modules are unpacked: `$API_SESSIONS_DEBIAN_MODULES`, which `scripts/env.sh` sets.
+pub fn debian_modules() -> PathBuf {
+    let unpacked = || checkout().join("build/debian-modules");
+    std::env::var_os("API_SESSIONS_DEBIAN_MODULES").map_or_else(unpacked, PathBuf::from)
+}
+
 /// The module that fits into it: `$API_SESSIONS_MODULE`, which `scripts/env.sh` sets.
 pub fn module() -> PathBuf {
     let debian = || binary("nginx-1.22.1/ngx_http_wallarm_sessions_module.so");

@@ -60,7 +60,7 @@ impl Nginx {
         let folder = folder::temporary()?;
         let port = Port::lease()?;
         config.write(folder.path(), port.address())?;
-        let mut process = Process::start(command(folder.path()).envs(config.environment()))?;
+        let mut process = Process::start(command(folder.path()).envs(config.variables()))?;
         let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
             if process.ended().is_some() {
                 return Some(false);
@@ -81,7 +81,7 @@ impl Nginx {
         let leaks = folder::checkout().join("ngx-tests/leaks-of-nginx-t.supp");
         let leaks = format!("suppressions={}:print_suppressions=0", leaks.display());
         let mut command = command(folder.path());
-        command.envs(config.environment()).env("LSAN_OPTIONS", leaks).arg("-t").stderr(Stdio::piped());
+        command.envs(config.variables()).env("LSAN_OPTIONS", leaks).arg("-t").stderr(Stdio::piped());
         let Output { status, stderr, .. } = command.output()?;
         let told = String::from_utf8_lossy(&stderr).into_owned();
         if SANITIZERS.iter().any(|word| told.contains(word)) {

@@ -34,8 +34,9 @@ pub struct Config {
     name: String,
     text: String,
     runtime: PathBuf,
-    /// What goes wrong on purpose.
-    planted: Option<String>,
+    /// Whether it is the module in which something goes wrong on purpose.
+    planted: bool,
+    environment: Vec<(String, String)>,
 }
 
 /// The places of an installed system that the files in `nginx-conf/` name.
@@ -66,7 +67,8 @@ impl Config {
 
     /// A test's own, written like those.
     pub fn text(name: &str, text: &str) -> Self {
-        Self { name: name.to_owned(), text: text.to_owned(), runtime: PathBuf::from(installed::RUNTIME), planted: None }
+        let runtime = PathBuf::from(installed::RUNTIME);
+        Self { name: name.to_owned(), text: text.to_owned(), runtime, planted: false, environment: Vec::new() }
     }
 
     /// Every file of `nginx-conf/`.
@@ -90,6 +92,17 @@ impl Config {
     pub fn runtime(mut self, folder: &Path) -> Self {
         self.runtime = folder.to_owned();
         self
+    }
+
+    /// Starts NGINX with a variable in its environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The variables to start NGINX with.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The shop behind it.
@@ -131,13 +144,8 @@ impl Config {
 
     /// With the module in which something goes wrong on purpose (see `src/plant.rs`): `panic:log`.
     pub fn planted(mut self, fault: &str) -> Self {
-        self.planted = Some(fault.to_owned());
-        self
-    }
-
-    /// What NGINX needs in its environment for it.
-    pub(super) fn environment(&self) -> Option<(&str, &str)> {
-        self.planted.as_deref().map(|fault| (PLANTED, fault))
+        self.planted = true;
+        self.environment(PLANTED, fault)
     }
 
     /// Writes `nginx.conf` and what it names into `folder`.
@@ -149,7 +157,7 @@ impl Config {
         for name in TEMPORARY {
             temporary.push_str(&format!("    {name}_temp_path {};\n", within(&format!("{name}.temp"))));
         }
-        let module = if self.planted.is_some() { folder::planted_module() } else { folder::module() };
+        let module = if self.planted { folder::planted_module() } else { folder::module() };
         let text = self
             .text
             .replace(installed::MODULE, &module.display().to_string())
