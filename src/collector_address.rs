@@ -21,7 +21,10 @@ pub(crate) fn parse(text: &str) -> Result<Address, String> {
         };
     }
     let address = tcp(text)?;
-    if !address.ip().is_loopback() {
+    if address.port() == 0 {
+        return Err(format!("\"{text}\" has no port, expected one from 1 to 65535"));
+    }
+    if !address.ip().to_canonical().is_loopback() {
         return Err(format!(
             "\"{text}\" is another machine, which needs TLS, and this version has none yet: \
              expected \"unix:/path\" or a loopback address such as \"127.0.0.1:24224\""

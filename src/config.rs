@@ -1,18 +1,19 @@
-//! The configuration: what the directives leave behind, inherited level by level, and made ready
-//! to run.
+//! The configuration: what is said once for the whole of `http`, and all of it made ready to run.
+//! What is said level by level is in [`location`](crate::location).
 
-use std::ffi::{c_char, c_void};
+use std::collections::BTreeMap;
+use std::ffi::c_void;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, NodeFacts, PathMode, Plan, PlanSpec, Slot, Template};
+use capture::{NodeFacts, Plan, PlanSpec, Slot};
 use identity::Secret;
 use nginx_sys::{
-    ngx_array_push, ngx_conf_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index, ngx_http_handler_pt,
-    ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_int_t, ngx_pool_cleanup_add,
-    ngx_shm_zone_t, ngx_str_t, ngx_uint_t,
+    ngx_array_push, ngx_conf_t, ngx_hash_key_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index,
+    ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
+    ngx_http_variable_t, ngx_int_t, ngx_pool_cleanup_add, ngx_shm_zone_t, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use shipper::Address;
@@ -20,7 +21,9 @@ use shipper::Address;
 use crate::entropy::random_bytes;
 use crate::guard::guard;
 use crate::headers::{RequestHeaders, ResponseHeaders};
-use crate::{ERROR, OK, core_module, counters, directives, log, module, record, variables};
+use crate::location::LocConf;
+use crate::log::Place;
+use crate::{ERROR, OK, core_module, counters, log, module, record, variables};
 
 /// Plans that a node reports at most.
 const MAX_PLANS: usize = 64;
@@ -40,12 +43,20 @@ pub(crate) struct MainConf {
     pub(crate) batch: Option<Batch>,
     /// The distinct plans in force, for the node's report.
     pub(crate) plans: Vec<wire::PlanReport>,
+    /// Variables that directives name, each with the first that does.
+    pub(crate) named: BTreeMap<String, Naming>,
     /// Indexes of our own variables, which the log phase computes anew.
     pub(crate) own_variables: Vec<ngx_uint_t>,
     /// Shared memory of the counters.
     pub(crate) zone: Option<*mut ngx_shm_zone_t>,
     /// Made of the above when all is read.
     pub(crate) facts: Option<Arc<NodeFacts>>,
+}
+
+/// A directive that names a variable.
+pub(crate) struct Naming {
+    pub(crate) directive: String,
+    pub(crate) place: Option<Place>,
 }
 
 /// `wallarm_session_queue`.
@@ -75,78 +86,23 @@ impl Default for Batch {
 }
 
 impl MainConf {
+    /// Notes a plan in force for the node's report.
+    pub(crate) fn in_force(&mut self, plan: &Plan) {
+        self.used = true;
+        if self.plans.len() < MAX_PLANS {
+            let report = plan.report();
+            if !self.plans.contains(&report) {
+                self.plans.push(report);
+            }
+        }
+    }
+
     /// The collectors to try, in order.
     pub(crate) fn collectors(&self) -> Vec<Address> {
         if self.collectors.is_empty() {
             return vec![Address::Unix(PathBuf::from(DEFAULT_COLLECTOR))];
         }
         self.collectors.clone()
-    }
-}
-
-/// Whether requests of a level are captured.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Switch {
-    Off,
-    On,
-    /// On unless the variable of this index is empty or `0`.
-    Variable(ngx_uint_t),
-}
-
-/// What one level says; `None` where it says nothing and inherits.
-#[derive(Default)]
-pub(crate) struct LocConf {
-    pub(crate) switch: Option<Switch>,
-    pub(crate) application: Option<Template>,
-    pub(crate) keys: Option<Vec<KeySpec>>,
-    pub(crate) contexts: Option<Vec<ContextSpec>>,
-    pub(crate) builtin_keys: Option<bool>,
-    pub(crate) address: Option<AddressMode>,
-    pub(crate) path: Option<PathMode>,
-    /// Made when the level is merged and captures.
-    pub(crate) capture: Option<Arc<Capture>>,
-}
-
-impl LocConf {
-    /// Keys and contexts said on this level.
-    pub(crate) fn parameters(&self) -> usize {
-        self.keys.as_ref().map_or(0, Vec::len) + self.contexts.as_ref().map_or(0, Vec::len)
-    }
-
-    fn says_nothing_of_the_plan(&self) -> bool {
-        self.application.is_none()
-            && self.keys.is_none()
-            && self.contexts.is_none()
-            && self.builtin_keys.is_none()
-            && self.address.is_none()
-            && self.path.is_none()
-    }
-
-    fn inherit(&mut self, parent: &Self) {
-        fn from<T: Clone>(child: &mut Option<T>, parent: &Option<T>) {
-            if child.is_none() {
-                child.clone_from(parent);
-            }
-        }
-        from(&mut self.switch, &parent.switch);
-        from(&mut self.application, &parent.application);
-        from(&mut self.keys, &parent.keys);
-        from(&mut self.contexts, &parent.contexts);
-        from(&mut self.builtin_keys, &parent.builtin_keys);
-        from(&mut self.address, &parent.address);
-        from(&mut self.path, &parent.path);
-    }
-
-    fn spec(&self) -> PlanSpec {
-        let default = PlanSpec::default();
-        PlanSpec {
-            application: self.application.clone().unwrap_or(default.application),
-            keys: self.keys.clone().unwrap_or_default(),
-            contexts: self.contexts.clone().unwrap_or_default(),
-            builtin_keys: self.builtin_keys.unwrap_or(default.builtin_keys),
-            address: self.address.unwrap_or_default(),
-            path: self.path.unwrap_or_default(),
-        }
     }
 }
 
@@ -161,7 +117,7 @@ pub(crate) struct Capture {
 impl Capture {
     /// # Safety
     /// `cf` is the configuration being read.
-    unsafe fn new(cf: *mut ngx_conf_t, spec: PlanSpec) -> Result<Self, String> {
+    pub(crate) unsafe fn new(cf: *mut ngx_conf_t, spec: PlanSpec) -> Result<Self, String> {
         let plan = Plan::new(spec);
         let variables = plan
             .variables()
@@ -239,56 +195,6 @@ pub(crate) unsafe fn main_conf<'a>(cf: *mut ngx_conf_t) -> Option<&'a mut MainCo
     unsafe { (*cf).http_main_conf_unchecked::<MainConf>(module()).map(|mut conf| conf.as_mut()) }
 }
 
-/// Merges a level with the one above, and makes its plan.
-///
-/// # Safety
-/// `cf` is the configuration being read, both levels were made by [`create`].
-pub(crate) unsafe fn merge(cf: *mut ngx_conf_t, parent: *mut LocConf, child: *mut LocConf) -> *mut c_char {
-    // SAFETY: upheld by the caller; NGINX never merges a level with itself.
-    let result = unsafe { merge_levels(cf, &*parent, &mut *child) };
-    match result {
-        Ok(()) => ptr::null_mut(),
-        Err(error) => {
-            // SAFETY: upheld by the caller.
-            unsafe { log::config(cf, log::Level::Emerg, &error) };
-            directives::FAILED
-        }
-    }
-}
-
-/// # Safety
-/// As [`merge`].
-unsafe fn merge_levels(cf: *mut ngx_conf_t, parent: &LocConf, child: &mut LocConf) -> Result<(), String> {
-    let inherits_plan = child.says_nothing_of_the_plan();
-    child.inherit(parent);
-    let count = child.parameters();
-    if count > MAX_PARAMETERS {
-        return Err(format!(
-            "\"wallarm_session_key\" and \"wallarm_session_context\" name {count} parameters in some block \
-             of \"http\", inherited ones included, expected at most {MAX_PARAMETERS}"
-        ));
-    }
-    if matches!(child.switch, None | Some(Switch::Off)) {
-        return Ok(());
-    }
-    child.capture = match &parent.capture {
-        Some(capture) if inherits_plan => Some(Arc::clone(capture)),
-        _ => {
-            // SAFETY: upheld by the caller.
-            let capture = unsafe { Capture::new(cf, child.spec()) }?;
-            // SAFETY: upheld by the caller; merging holds no other reference to it.
-            let main = unsafe { main_conf(cf) }.ok_or("no main configuration")?;
-            let report = capture.plan.report();
-            if main.plans.len() < MAX_PLANS && !main.plans.contains(&report) {
-                main.plans.push(report);
-            }
-            main.used = true;
-            Some(Arc::new(capture))
-        }
-    };
-    Ok(())
-}
-
 /// When all is read: handlers, shared memory, secret.
 ///
 /// # Safety
@@ -329,6 +235,7 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
     // SAFETY: upheld by the caller.
     unsafe {
         main.own_variables = variables::indexes(cf)?;
+        warn_of_unknown_variables(cf, main);
         let core = (*cf).http_main_conf_unchecked::<ngx_http_core_main_conf_t>(core_module()).ok_or("no http core")?;
         let phases = &raw mut (*core.as_ptr()).phases;
         let post_read = &mut (*phases)[ngx_http_phases_NGX_HTTP_POST_READ_PHASE as usize].handlers;
@@ -340,6 +247,53 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
         handlers.rotate_right(1);
     }
     Ok(())
+}
+
+/// NGINX refuses a variable that nothing defines, but names neither directive nor file: here is where.
+/// Only a warning, as modules after this one can still define it.
+///
+/// # Safety
+/// `cf` is the configuration being read, before ngx_http_variables_init_vars.
+unsafe fn warn_of_unknown_variables(cf: *mut ngx_conf_t, main: &MainConf) {
+    // SAFETY: upheld by the caller.
+    let Some(core) = (unsafe { (*cf).http_main_conf_unchecked::<ngx_http_core_main_conf_t>(core_module()) }) else {
+        return;
+    };
+    // SAFETY: arrays of those types, all there until init_vars (src/http/ngx_http_core_module.h).
+    let (wanted, prefixes, keys) = unsafe {
+        let core = core.as_ref();
+        let Some(keys) = core.variables_keys.as_ref() else { return };
+        (
+            elements::<ngx_http_variable_t>(&core.variables),
+            elements::<ngx_http_variable_t>(&core.prefix_variables),
+            elements::<ngx_hash_key_t>(&keys.keys),
+        )
+    };
+    let unknown = wanted.iter().filter(|variable| {
+        let name = variable.name.as_bytes();
+        variable.get_handler.is_none()
+            && !keys.iter().any(|key| key.key.as_bytes() == name)
+            && !prefixes.iter().any(|prefix| name.starts_with(prefix.name.as_bytes()))
+    });
+    for variable in unknown {
+        let name = wire::escape(variable.name.as_bytes());
+        if let Some(naming) = main.named.get(&*name) {
+            let text =
+                format!("\"{}\" uses the variable \"${name}\", which nothing has defined so far", naming.directive);
+            // SAFETY: upheld by the caller.
+            unsafe { log::config_at(cf, log::Level::Warn, &text, naming.place.as_ref()) };
+        }
+    }
+}
+
+/// # Safety
+/// `array` holds elements of that type, and does so as long as the slice.
+unsafe fn elements<'a, T>(array: &nginx_sys::ngx_array_t) -> &'a [T] {
+    if array.elts.is_null() {
+        return &[];
+    }
+    // SAFETY: upheld by the caller.
+    unsafe { std::slice::from_raw_parts(array.elts.cast(), array.nelts) }
 }
 
 /// # Safety

@@ -2,23 +2,26 @@
 //!
 //! An error names directive and value here; NGINX adds file and line.
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, PathMode, Source, Template, is_sensitive};
 use identity::Secret;
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LOC_CONF,
-    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t,
-    ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF,
+    NGX_HTTP_LMT_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
+    NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use ngx::ngx_string;
 use wire::ParamKind;
 
 use crate::args::{self, Args};
-use crate::config::{self, LocConf, MainConf, Switch};
+use crate::config::{self, MainConf, Naming};
 use crate::guard::guard;
+use crate::location::{LocConf, Switch};
 use crate::{collector_address, core_module, log, status};
 
 /// What NGINX takes for "the configuration is wrong" (NGX_CONF_ERROR in src/core/ngx_conf_file.h).
@@ -31,7 +34,9 @@ const MAX_SECRET: u64 = 64 << 10;
 /// Longest name of a node, a parameter, a group.
 const MAX_NAME: usize = 256;
 
-const ANYWHERE: ngx_uint_t = (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF) as ngx_uint_t;
+/// The contexts of `access_log`.
+const ANYWHERE: ngx_uint_t =
+    (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF) as ngx_uint_t;
 const HTTP: ngx_uint_t = NGX_HTTP_MAIN_CONF as ngx_uint_t;
 const LOCATION: ngx_uint_t = NGX_HTTP_LOC_CONF as ngx_uint_t;
 
@@ -55,11 +60,7 @@ macro_rules! entry {
         #[unsafe(export_name = concat!("wallarm_sessions_entry_set_", stringify!($handler)))]
         unsafe extern "C" fn set(cf: *mut ngx_conf_t, _: *mut ngx_command_t, conf: *mut c_void) -> *mut c_char {
             // SAFETY: NGINX calls at a directive with the level's configuration, made by `create`.
-            guard(concat!("set_", stringify!($handler)), FAILED, || unsafe {
-                let args = Args::of(cf);
-                let outcome = $handler(&mut *conf.cast::<$conf>(), &args, Reading(cf));
-                report(cf, &args, outcome)
-            })
+            guard(concat!("set_", stringify!($handler)), FAILED, || unsafe { read::<$conf>(cf, conf, $handler) })
         }
         set
     }};
@@ -93,17 +94,41 @@ pub(crate) static mut COMMANDS: [ngx_command_t; 14] = [
 struct Reading(*mut ngx_conf_t);
 
 /// # Safety
-/// `cf` is the configuration being read.
-unsafe fn report(cf: *mut ngx_conf_t, args: &Args, outcome: Result<(), String>) -> *mut c_char {
+/// `cf` is the configuration being read, at a directive; `conf` was made by `create` for a `C`.
+unsafe fn read<C>(
+    cf: *mut ngx_conf_t,
+    conf: *mut c_void,
+    handler: fn(&mut C, &Args, Reading) -> Result<(), String>,
+) -> *mut c_char {
+    // SAFETY: upheld by the caller; NGINX holds no reference to the configuration.
+    let outcome = unsafe {
+        Args::of(cf).and_then(|args| {
+            let outcome = handler(&mut *conf.cast::<C>(), &args, Reading(cf));
+            outcome.map_err(|error| format!("\"{}\" {error}", args.directive()))
+        })
+    };
     match outcome {
         Ok(()) => ptr::null_mut(),
         Err(error) => {
-            let text = format!("\"{}\" {error}", args.directive());
             // SAFETY: upheld by the caller.
-            unsafe { log::config(cf, log::Level::Emerg, &text) };
+            unsafe { log::config(cf, log::Level::Emerg, &short(&error)) };
             FAILED
         }
     }
+}
+
+/// NGINX cuts a message at 1 KiB: a long value must not push out what would be right.
+fn short(error: &str) -> String {
+    const LONGEST: usize = 160;
+    let pieces = error.split('"').map(|piece| match piece.len() {
+        0..=LONGEST => Cow::Borrowed(piece),
+        length => {
+            let start = piece.floor_char_boundary(LONGEST / 2);
+            let end = piece.ceil_char_boundary(length - LONGEST / 2);
+            Cow::Owned(format!("{}...{}", &piece[..start], &piece[end..]))
+        }
+    });
+    pieces.collect::<Vec<_>>().join("\"")
 }
 
 /// Sets what may be said once on a level.
@@ -116,14 +141,14 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
 
 fn sessions(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), String> {
     let value = args.first();
-    let switch = match value {
-        "on" => Switch::On,
-        "off" => Switch::Off,
-        _ => {
-            let wrong = || format!("is \"{value}\", expected \"on\", \"off\" or a variable such as \"$capture\"");
-            let template = Template::parse(value).map_err(|_| wrong())?;
-            let [capture::Piece::Variable(name)] = template.0.as_slice() else { return Err(wrong()) };
-            no_circle(value, template.variables())?;
+    let switch = match on_or_off(value) {
+        Some(true) => Switch::On,
+        Some(false) => Switch::Off,
+        None => {
+            let template = template(value, args, reading)?;
+            let [capture::Piece::Variable(name)] = template.0.as_slice() else {
+                return Err(format!("is \"{value}\", expected \"on\", \"off\" or a variable such as \"$capture\""));
+            };
             // SAFETY: `reading` holds the configuration being read.
             Switch::Variable(unsafe { config::variable_index(reading.0, name) }?)
         }
@@ -131,28 +156,44 @@ fn sessions(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), Str
     once(&mut conf.switch, switch)
 }
 
-fn application(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
-    once(&mut conf.application, template(args.first())?)
-}
-
-/// A value that may hold variables, but none that is computed from the session itself.
-fn template(text: &str) -> Result<Template, String> {
-    let template = Template::parse(text).map_err(|error| format!("value \"{text}\" {error}"))?;
-    no_circle(text, template.variables())?;
-    Ok(template)
-}
-
-fn no_circle<'a>(text: &str, mut variables: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    match variables.find(|name| name.starts_with("wallarm_session_")) {
-        Some(name) => Err(format!("value \"{text}\" uses \"${name}\", which is computed from it")),
-        None => Ok(()),
+/// In any case, as NGINX reads its own (ngx_conf_set_flag_slot in src/core/ngx_conf_file.c).
+fn on_or_off(value: &str) -> Option<bool> {
+    match value {
+        _ if value.eq_ignore_ascii_case("on") => Some(true),
+        _ if value.eq_ignore_ascii_case("off") => Some(false),
+        _ => None,
     }
 }
 
-fn source(text: &str) -> Result<Source, String> {
+fn application(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), String> {
+    once(&mut conf.application, template(args.first(), args, reading)?)
+}
+
+/// A value that may hold variables.
+fn template(text: &str, args: &Args, reading: Reading) -> Result<Template, String> {
+    let template = Template::parse(text).map_err(|error| format!("value \"{text}\" {error}"))?;
+    name_variables(text, &template, args, reading)?;
+    Ok(template)
+}
+
+/// Notes the variables of a template. None may be computed from the session itself.
+fn name_variables(text: &str, template: &Template, args: &Args, reading: Reading) -> Result<(), String> {
+    // SAFETY: `reading` holds the configuration being read; a level's is another than the main one.
+    let main = unsafe { config::main_conf(reading.0) }.ok_or("no main configuration")?;
+    for name in template.variables() {
+        if name.starts_with("wallarm_session_") {
+            return Err(format!("value \"{text}\" uses \"${name}\", which is computed from it"));
+        }
+        let naming = || Naming { directive: args.directive().to_owned(), place: args.place().cloned() };
+        main.named.entry(name.to_owned()).or_insert_with(naming);
+    }
+    Ok(())
+}
+
+fn source(text: &str, args: &Args, reading: Reading) -> Result<Source, String> {
     let source = Source::parse(text).map_err(|error| format!("source \"{text}\" {error}"))?;
     if let capture::Origin::Value(template) = &source.origin {
-        no_circle(text, template.variables())?;
+        name_variables(text, template, args, reading)?;
     }
     Ok(source)
 }
@@ -173,7 +214,7 @@ fn name(text: &str) -> Result<String, String> {
     match text.len() {
         1..=MAX_NAME => Ok(text.to_owned()),
         0 => Err("has an empty name, expected some text".into()),
-        _ => Err(format!("has a name of more than {MAX_NAME} bytes")),
+        length => Err(format!("has a name of {length} bytes, expected at most {MAX_NAME}: \"{text}\"")),
     }
 }
 
@@ -186,29 +227,32 @@ fn room_for_one_more(conf: &LocConf, text: &str) -> Result<(), String> {
     ))
 }
 
-fn key(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+fn key(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), String> {
     const OPTIONS: &str = "\"name=\", \"group=\" or \"show\"";
     let text = args.first();
-    let source = source(text)?;
+    let source = source(text, args, reading)?;
     room_for_one_more(conf, text)?;
-    let (mut label, mut group, mut show) = (None, None, false);
+    let (mut label, mut group, mut show) = (None, None, None);
     for option in args.options() {
         match option.split_once('=') {
             Some(("name", value)) => option_once(&mut label, name(value)?, option)?,
-            Some(("group", value)) => option_once(&mut group, template(&name(value)?)?, option)?,
-            None if option == "show" => show = true,
+            Some(("group", value)) => option_once(&mut group, template(&name(value)?, args, reading)?, option)?,
+            None if option == "show" => option_once(&mut show, true, option)?,
             _ => return Err(unknown_option(option, OPTIONS)),
         }
     }
     let name = label.unwrap_or_else(|| Source::default_name(text));
-    conf.keys.get_or_insert_default().push(KeySpec { text: text.to_owned(), source, name, group, show });
+    let show = show.is_some();
+    conf.last_parameter = args.place().cloned();
+    let keys = Arc::make_mut(conf.keys.get_or_insert_default());
+    keys.push(KeySpec { text: text.to_owned(), source, name, group, show });
     Ok(())
 }
 
-fn context(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+fn context(conf: &mut LocConf, args: &Args, reading: Reading) -> Result<(), String> {
     const OPTIONS: &str = "\"name=\", \"type=\", \"hash\" or \"show\"";
     let text = args.first();
-    let source = source(text)?;
+    let source = source(text, args, reading)?;
     room_for_one_more(conf, text)?;
     let (mut label, mut said_kind, mut hash) = (None, None, None);
     for option in args.options() {
@@ -217,14 +261,16 @@ fn context(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
             Some(("type", value)) => option_once(&mut said_kind, kind(value)?, option)?,
             None if option == "hash" || option == "show" => {
                 let wanted = option == "hash";
-                if hash.replace(wanted).is_some_and(|before| before != wanted) {
+                if hash.is_some_and(|before| before != wanted) {
                     return Err("says both \"hash\" and \"show\", expected one of them".into());
                 }
+                option_once(&mut hash, wanted, option)?;
             }
             _ => return Err(unknown_option(option, OPTIONS)),
         }
     }
-    conf.contexts.get_or_insert_default().push(ContextSpec {
+    conf.last_parameter = args.place().cloned();
+    Arc::make_mut(conf.contexts.get_or_insert_default()).push(ContextSpec {
         text: text.to_owned(),
         source,
         name: label.unwrap_or_else(|| Source::default_name(text)),
@@ -244,11 +290,8 @@ fn kind(text: &str) -> Result<ParamKind, String> {
 }
 
 fn builtin_keys(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
-    let on = match args.first() {
-        "on" => true,
-        "off" => false,
-        other => return Err(format!("is \"{other}\", expected \"on\" or \"off\"")),
-    };
+    let value = args.first();
+    let on = on_or_off(value).ok_or_else(|| format!("is \"{value}\", expected \"on\" or \"off\""))?;
     once(&mut conf.builtin_keys, on)
 }
 
@@ -343,18 +386,22 @@ fn queue(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
 
 fn batch(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
     const MAX_BATCH: usize = 10_000;
-    let mut batch = config::Batch::default();
+    let (mut events, mut interval) = (None, None);
     for option in args.values() {
         match option.split_once('=') {
-            Some(("size", value)) => batch.events = args::number(value, MAX_BATCH)?,
-            Some(("interval", value)) => batch.interval = args::time(value)?,
+            Some(("size", value)) => option_once(&mut events, args::number(value, MAX_BATCH)?, option)?,
+            Some(("interval", value)) => option_once(&mut interval, args::time(value)?, option)?,
             _ => return Err(unknown_option(option, "\"size=\" or \"interval=\"")),
         }
     }
+    let default = config::Batch::default();
+    let batch =
+        config::Batch { events: events.unwrap_or(default.events), interval: interval.unwrap_or(default.interval) };
     once(&mut conf.batch, batch)
 }
 
-fn status_page(_: &mut LocConf, _: &Args, reading: Reading) -> Result<(), String> {
+fn status_page(conf: &mut LocConf, _: &Args, reading: Reading) -> Result<(), String> {
+    once(&mut conf.status, ())?;
     // SAFETY: `reading` holds the configuration being read, inside a location.
     unsafe {
         let core = (*reading.0)

@@ -20,6 +20,7 @@ mod entropy;
 mod flusher;
 mod guard;
 mod headers;
+mod location;
 mod log;
 #[cfg(feature = "module-list")]
 mod module_list;
@@ -106,13 +107,13 @@ unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
 #[unsafe(export_name = "wallarm_sessions_entry_create_loc_conf")]
 unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     // SAFETY: as above.
-    guard("create_loc_conf", ptr::null_mut(), || unsafe { config::create::<config::LocConf>(cf) })
+    guard("create_loc_conf", ptr::null_mut(), || unsafe { config::create::<location::LocConf>(cf) })
 }
 
 #[unsafe(export_name = "wallarm_sessions_entry_merge_loc_conf")]
 unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {
     // SAFETY: both were made by `create_loc_conf`.
-    guard("merge_loc_conf", directives::FAILED, || unsafe { config::merge(cf, parent.cast(), child.cast()) })
+    guard("merge_loc_conf", directives::FAILED, || unsafe { location::merge(cf, parent.cast(), child.cast()) })
 }
 
 #[unsafe(export_name = "wallarm_sessions_entry_init_module")]

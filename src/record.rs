@@ -3,8 +3,9 @@
 use nginx_sys::{ngx_http_request_t, ngx_int_t, ngx_uint_t};
 use ngx::http::HttpModuleConfExt;
 
-use crate::config::{Capture, LocConf, MainConf, Switch};
+use crate::config::{Capture, MainConf};
 use crate::guard::{guard, planted};
+use crate::location::{LocConf, Switch};
 use crate::{DECLINED, OK, context, module, request, worker};
 
 /// First phase: the context is made here so that it knows the start to the microsecond.

@@ -90,6 +90,13 @@ impl Nginx {
         Ok((status.success(), told))
     }
 
+    /// The command that would start it with a config in a folder, which it writes there: for `-t`, for
+    /// `-T`, for another user.
+    pub fn command(config: &Config, folder: &Path) -> Result<Command, NginxError> {
+        config.write(folder, Port::lease()?.address())?;
+        Ok(command(folder))
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.port.address()

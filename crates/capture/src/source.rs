@@ -94,6 +94,12 @@ pub enum SourceError {
     /// A decoder that needs a path has none, or a wrong one.
     #[error("uses \"{0}\" without saying what to take, as in \"{1}\"")]
     MissingPath(&'static str, &'static str),
+    /// A `$` without a variable behind it.
+    #[error("has no valid variable name at \"{0}\"")]
+    NoVariable(String),
+    /// A capture by number: NGINX keeps those of the last regular expression only, whichever it was.
+    #[error("uses the capture \"${0}\" by number, expected one with a name, as in \"(?<user>...)\" and \"$user\"")]
+    Capture(String),
     /// Quotes or dots where none can be.
     #[error("{0}")]
     Syntax(String),
@@ -185,13 +191,16 @@ impl Template {
 
 /// Splits `$name...` or `${name}...` into the name and what follows.
 fn variable_name(text: &str) -> Result<(&str, &str), SourceError> {
-    let bad = || SourceError::Syntax(format!("has no valid variable name at \"{text}\""));
+    let bad = || SourceError::NoVariable(text.to_owned());
     let after_dollar = text.strip_prefix('$').ok_or_else(bad)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let (name, rest) = match after_dollar.strip_prefix('{') {
         Some(braced) => braced.split_once('}').ok_or_else(bad)?,
         None => after_dollar.split_at(after_dollar.find(|c| !is_name(c)).unwrap_or(after_dollar.len())),
     };
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(SourceError::Capture(name.to_owned()));
+    }
     if name.is_empty() || !name.chars().all(is_name) { Err(bad()) } else { Ok((name, rest)) }
 }
 
@@ -279,8 +288,11 @@ fn request_origin(rest: &mut Segments) -> Result<Origin, SourceError> {
         "cookie" => Origin::RequestCookie(name("request.cookie.sid")?),
         "query" => Origin::Query(name("request.query.token")?),
         "var" => {
-            let name = name("request.var.ssl_client_fingerprint")?.to_ascii_lowercase();
-            Origin::Value(Template(vec![Piece::Variable(name)]))
+            let name = format!("${}", name("request.var.ssl_client_fingerprint")?);
+            match variable_name(&name)? {
+                (variable, "") => Origin::Value(Template(vec![Piece::Variable(variable.to_ascii_lowercase())])),
+                _ => return Err(SourceError::NoVariable(name)),
+            }
         }
         "path" => match rest.next_if(|s| !s.quoted && s.text.bytes().all(|b| b.is_ascii_digit())) {
             Some(n) => Origin::PathSegment(
@@ -440,6 +452,8 @@ mod tests {
             ("request.header.\"x", "quote without end"),
             ("request.header.$x", "to decode a variable"),
             ("$", "no valid variable name"),
+            ("request.var.a-b", "no valid variable name"),
+            ("$1", "\"$user\""),
             ("${a", "no valid variable name"),
         ] {
             let error = error(text);

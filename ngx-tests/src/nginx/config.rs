@@ -88,6 +88,11 @@ impl Config {
         &self.name
     }
 
+    /// The text so far.
+    pub fn content(&self) -> &str {
+        &self.text
+    }
+
     /// The collector's runtime directory: its ingest socket is in it.
     pub fn runtime(mut self, folder: &Path) -> Self {
         self.runtime = folder.to_owned();
