@@ -79,17 +79,14 @@ impl Flusher {
         let asked = Arc::new(AtomicBool::new(false));
         let (tell, done) = bounded(1);
         let stop = Arc::clone(&asked);
-        let (waiting, link) = (self.intake.waiting.clone(), Arc::clone(&self.intake.link));
+        let link = Arc::clone(&self.intake.link);
         let body = move || {
             let ended_well = guard_thread("flusher", false, || {
                 self.run(&stop);
                 true
             });
             if !ended_well {
-                // What it held went with it; the event loop counts what comes from now on.
-                let queued = std::iter::from_fn(|| waiting.try_recv().ok()).count() as u64;
-                counters::dropped(Dropped::NoFlusher, queued + link.shipping_events.load(Ordering::Relaxed));
-                clear_gauges();
+                link.broken.store(true, Ordering::Release);
             }
             // Nobody listens any more when the deadline has passed.
             let _ = tell.send(());
@@ -182,7 +179,7 @@ impl Exit {
 
     /// Asks the thread to end and waits for it, at most until `deadline`. A thread that is late is
     /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
-    pub(crate) fn join(self, deadline: Instant) {
+    pub(crate) fn join(&self, deadline: Instant) {
         self.asked.store(true, Ordering::Release);
         let _ = self.done.recv_deadline(deadline);
     }
@@ -230,7 +227,9 @@ impl Intake {
         let bytes = snapshot.memory() as u64;
         // One broken request must not end the thread.
         let pushed = guard_thread("extract", Pushed::Refused, || self.push(&snapshot, batch));
-        if pushed != Pushed::Kept {
+        if pushed == Pushed::Kept {
+            self.link.shipping_events.fetch_add(1, Ordering::Relaxed);
+        } else {
             counters::dropped(Dropped::Failed, 1);
         }
         self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -287,7 +286,7 @@ impl About {
 }
 
 /// Nothing is held any more.
-fn clear_gauges() {
+pub(crate) fn clear_gauges() {
     let counters = counters::current();
     for gauge in [&counters.queue_length, &counters.memory, &counters.unacked_events, &counters.connected] {
         gauge.set(0);

@@ -5,7 +5,7 @@
 //! that the event loop's allocator arena owns.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use capture::Snapshot;
@@ -18,7 +18,7 @@ use ngx::http::HttpModuleConfExt;
 use crate::config::MainConf;
 use crate::counters::Dropped;
 use crate::entropy::random_bytes;
-use crate::flusher::{Exit, Flusher, Said};
+use crate::flusher::{self, Exit, Flusher, Said};
 use crate::guard::{self, guard};
 use crate::{counters, log, module};
 
@@ -44,6 +44,8 @@ pub(crate) struct Link {
     pub(crate) shipping_events: AtomicU64,
     /// The number that the next snapshot will get.
     pub(crate) next_seq: AtomicU64,
+    /// The flusher thread has ended by a panic; what it held is lost.
+    pub(crate) broken: AtomicBool,
 }
 
 struct Worker {
@@ -52,6 +54,8 @@ struct Worker {
     memory_limit: u64,
     random: fastrand::Rng,
     queue: Sender<Box<Snapshot>>,
+    /// The flusher's end of the queue, to count what it left there.
+    waiting: Receiver<Box<Snapshot>>,
     empty: Receiver<Box<Snapshot>>,
     /// An empty snapshot that did not leave because the queue was full.
     spare: Option<Box<Snapshot>>,
@@ -102,7 +106,7 @@ impl Worker {
         let (give_back, empty) = bounded(limits.snapshots + 1);
         let (say, said) = bounded(16);
         let link = Arc::new(Link::default());
-        let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting, give_back, say);
+        let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting.clone(), give_back, say);
         let flusher = match flusher.and_then(|flusher| without_signals(|| flusher.spawn())) {
             Ok(exit) => Some(exit),
             Err(error) => {
@@ -117,6 +121,7 @@ impl Worker {
             memory_limit: limits.memory as u64,
             random: fastrand::Rng::with_seed(u64::from_be_bytes(random_bytes())),
             queue,
+            waiting,
             empty,
             spare: None,
             link,
@@ -132,6 +137,7 @@ impl Worker {
         let seq = wire::Seq { instance: self.instance, number: self.next_seq };
         self.next_seq += 1;
         self.link.next_seq.store(self.next_seq, Ordering::Relaxed);
+        self.notice_end();
         if self.flusher.is_none() {
             counters::dropped(Dropped::NoFlusher, 1);
             return None;
@@ -154,17 +160,28 @@ impl Worker {
         let bytes = snapshot.memory() as u64;
         // Before the flusher can subtract it.
         self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let (snapshot, reason) = match self.queue.try_send(snapshot) {
-            Ok(()) => return,
-            Err(TrySendError::Full(snapshot)) => (snapshot, Dropped::QueueFull),
-            Err(TrySendError::Disconnected(snapshot)) => {
-                self.flusher = None;
-                (snapshot, Dropped::NoFlusher)
-            }
+        // Never disconnected: we hold the other end too.
+        let Err(TrySendError::Full(snapshot) | TrySendError::Disconnected(snapshot)) = self.queue.try_send(snapshot)
+        else {
+            return;
         };
         self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.spare = Some(snapshot);
-        counters::dropped(reason, 1);
+        counters::dropped(Dropped::QueueFull, 1);
+    }
+
+    /// Counts what a flusher thread that broke leaves behind, and says so. Here and not by the thread:
+    /// nothing can come into the queue meanwhile.
+    fn notice_end(&mut self) {
+        if !self.link.broken.load(Ordering::Acquire) || self.flusher.take().is_none() {
+            return;
+        }
+        let queued = std::iter::from_fn(|| self.waiting.try_recv().ok()).count() as u64;
+        counters::dropped(Dropped::NoFlusher, queued + self.link.shipping_events.load(Ordering::Relaxed));
+        flusher::clear_gauges();
+        let text = "wallarm sessions: the flusher thread has ended; requests of this worker are served, not recorded; \
+                    a reload starts another one";
+        log::cycle(log::Level::Error, text);
     }
 
     /// Says in the error log what the flusher wants said, and gives memory of a burst back.
@@ -173,6 +190,7 @@ impl Worker {
             said.log();
         }
         guard::say();
+        self.notice_end();
         for _ in 0..FREE_PER_TICK {
             if self.empty.len() <= KEEP_EMPTY || self.empty.try_recv().is_err() {
                 break;
@@ -189,7 +207,12 @@ pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
     // The worker is not held while `fill` runs: it may come back for a request id, and evaluates
     // variables of other modules.
     // SAFETY: upheld by the caller.
-    let Some((mut snapshot, seq)) = (unsafe { current() }).and_then(Worker::begin) else { return };
+    let Some(worker) = (unsafe { current() }) else {
+        // It could not be started: that was said.
+        counters::current().seen.add(1);
+        return counters::dropped(Dropped::NoFlusher, 1);
+    };
+    let Some((mut snapshot, seq)) = worker.begin() else { return };
     let unless_filled = CountFailed;
     let filled = fill(&mut snapshot);
     // SAFETY: upheld by the caller.
@@ -286,7 +309,7 @@ pub(crate) unsafe fn stop() {
             return;
         }
         let mut worker = Box::from_raw(worker);
-        if let Some(exit) = worker.flusher.take() {
+        if let Some(exit) = &worker.flusher {
             exit.join(Instant::now() + LAST_WORDS);
         }
         worker.tick();
