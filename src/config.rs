@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::path::PathBuf;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use identity::Secret;
 use nginx_sys::{
     ngx_array_push, ngx_conf_t, ngx_hash_key_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index,
     ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
-    ngx_http_variable_t, ngx_int_t, ngx_pool_cleanup_add, ngx_shm_zone_t, ngx_str_t, ngx_uint_t,
+    ngx_http_variable_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use shipper::Address;
@@ -23,7 +24,7 @@ use crate::guard::guard;
 use crate::headers::{RequestHeaders, ResponseHeaders};
 use crate::location::LocConf;
 use crate::log::Place;
-use crate::{ERROR, OK, core_module, counters, log, module, record, variables};
+use crate::{ERROR, OK, core_module, forget_indexes, log, module, record, variables};
 
 /// Plans that a node reports at most.
 const MAX_PLANS: usize = 64;
@@ -47,10 +48,31 @@ pub(crate) struct MainConf {
     pub(crate) named: BTreeMap<String, Naming>,
     /// Indexes of our own variables, which the log phase computes anew.
     pub(crate) own_variables: Vec<ngx_uint_t>,
-    /// Shared memory of the counters.
-    pub(crate) zone: Option<*mut ngx_shm_zone_t>,
     /// Made of the above when all is read.
     pub(crate) facts: Option<Arc<NodeFacts>>,
+    _presence: Presence,
+}
+
+/// How many main configurations there are in this process: of the running cycle, of one being read,
+/// of old ones that requests still use.
+static PRESENT: AtomicUsize = AtomicUsize::new(0);
+
+/// Stands in each main configuration.
+struct Presence;
+
+impl Default for Presence {
+    fn default() -> Self {
+        PRESENT.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if PRESENT.fetch_sub(1, Ordering::Relaxed) == 1 {
+            forget_indexes();
+        }
+    }
 }
 
 /// A directive that names a variable.
@@ -216,10 +238,6 @@ pub(crate) unsafe fn finish(cf: *mut ngx_conf_t) -> ngx_int_t {
 unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
     // SAFETY: upheld by the caller.
     let main = unsafe { main_conf(cf) }.ok_or("no main configuration")?;
-    if main.used || main.status_used {
-        // SAFETY: upheld by the caller.
-        main.zone = Some(unsafe { counters::reserve(cf) }?);
-    }
     if !main.used {
         return Ok(());
     }

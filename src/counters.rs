@@ -4,21 +4,18 @@
 //! One slot for each worker number; a respawned worker goes on counting in the slot of the dead
 //! one, and during a reload old and new workers share it. Plain atomics, no lock: after a crash
 //! NGINX frees only locks of its own.
+//!
+//! The memory is the master's for its whole life, and no zone of NGINX: it would unmap a zone as soon
+//! as a configuration does without it, under a flusher thread that still counts (without a master
+//! process a reload ends no process).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use nginx_sys::{
-    NGX_LOG_ALERT, ngx_conf_t, ngx_int_t, ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_calloc, ngx_slab_pool_t,
-    ngx_str_t, ngx_worker,
-};
-
-use crate::{ERROR, OK, module};
+use nginx_sys::ngx_worker;
 
 /// Workers beyond this share slots.
 const SLOTS: usize = 128;
-/// Room for the slots and the slab pool's own pages.
-const ZONE_SIZE: usize = 64 * 4096;
 
 /// A number that many may add to.
 #[derive(Default)]
@@ -136,24 +133,31 @@ counters! {
     Gauge connected = "connected",
 }
 
-/// What lies in the shared zone.
+/// What all workers share.
 #[repr(C)]
 pub(crate) struct Shared {
     slots: [Counters; SLOTS],
     /// 1 while the log has said that the collector is out of reach and not yet that it is back:
     /// all workers notice, one says it.
     pub(crate) unreachable_said: Count,
+    /// Which cycle of this master has begun last.
+    pub(crate) cycle: Count,
 }
 
-/// Of this process alone: its drops, which its reports tell, and everything while there is no zone.
+/// Which cycle of the master has begun last: another one than at the start of a process tells it that
+/// it will soon be asked to end.
+pub(crate) fn newest_cycle() -> u64 {
+    shared().map_or(0, |shared| shared.cycle.get())
+}
+
+/// Of this process alone: its drops, which its reports tell, and everything while nothing is shared.
 static LOCAL: Counters = Counters::new();
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The zone of the running configuration, when there is one.
+/// What all workers share, when there is any.
 pub(crate) fn shared() -> Option<&'static Shared> {
-    // SAFETY: set to zeroed shared memory of that type, which all-zero bytes are valid for. A zone
-    // is unmapped when its cycle goes; before that `use_zone` was called for the next one, which
-    // has the same zone or none (ngx_init_cycle in src/core/ngx_cycle.c).
+    // SAFETY: set once to zeroed memory of that type, which all-zero bytes are valid for, and which is
+    // never unmapped.
     unsafe { SHARED.load(Ordering::Acquire).as_ref() }
 }
 
@@ -192,8 +196,20 @@ pub(crate) fn dropped(reason: Dropped, n: u64) {
     }
 }
 
-/// What this process alone has dropped, by reason.
-pub(crate) fn drops_of_this_process() -> BTreeMap<String, u64> {
+impl Counters {
+    fn each_drop(&self) -> [&Count; 5] {
+        [
+            &self.dropped_queue_full,
+            &self.dropped_memory_full,
+            &self.dropped_no_flusher,
+            &self.dropped_unsent_at_exit,
+            &self.dropped_failed,
+        ]
+    }
+}
+
+/// What this instance alone has dropped, by reason.
+pub(crate) fn drops_of_this_instance() -> BTreeMap<String, u64> {
     let drops = LOCAL.each().filter(|metric| metric.name == "dropped_total");
     drops.map(|metric| (metric.reason.to_owned(), metric.value)).collect()
 }
@@ -210,55 +226,28 @@ pub(crate) fn totals() -> Vec<Metric> {
     totals
 }
 
-/// Asks NGINX for the zone.
-///
-/// # Safety
-/// `cf` is the configuration being read.
-pub(crate) unsafe fn reserve(cf: *mut ngx_conf_t) -> Result<*mut ngx_shm_zone_t, String> {
-    const NAME: &[u8] = b"wallarm_sessions_counters";
-    let mut name = ngx_str_t { len: NAME.len(), data: NAME.as_ptr().cast_mut() };
-    // SAFETY: upheld by the caller; the name is static.
-    unsafe {
-        let tag = std::ptr::from_ref(module()).cast_mut().cast();
-        let zone = ngx_shared_memory_add(cf, &raw mut name, ZONE_SIZE, tag);
-        zone.as_mut().ok_or("no memory for the zone of the counters")?.init = Some(init_zone);
-        Ok(zone)
-    }
-}
-
-/// Counts in a zone from now on; null when the configuration has none.
-///
-/// # Safety
-/// The zone is null or one that [`reserve`] gave and NGINX has mapped, of the cycle that begins.
-pub(crate) unsafe fn use_zone(zone: *mut ngx_shm_zone_t) {
-    // SAFETY: upheld by the caller.
-    let shared = unsafe { zone.as_ref() }.map_or(std::ptr::null_mut(), |zone| zone.data.cast());
-    SHARED.store(shared, Ordering::Release);
-    // A new configuration may name another collector, and its log begins anew.
-    if let Some(shared) = self::shared() {
+/// Prepares for a configuration that is about to run: makes the memory that workers to come inherit,
+/// once in the life of a master. Without it each process counts for itself.
+pub(crate) fn begin_cycle() -> std::io::Result<()> {
+    if let Some(shared) = shared() {
+        // A new configuration may name another collector, and its log begins anew.
         shared.unreachable_said.set(0);
+        shared.cycle.add(1);
+        return Ok(());
     }
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping, which nobody else knows.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), size_of::<Shared>(), access, flags, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return Err(std::io::Error::last_os_error());
+    }
+    SHARED.store(memory.cast(), Ordering::Release);
+    Ok(())
 }
 
-#[unsafe(export_name = "wallarm_sessions_entry_init_zone")]
-unsafe extern "C" fn init_zone(zone: *mut ngx_shm_zone_t, old: *mut std::ffi::c_void) -> ngx_int_t {
-    // SAFETY: NGINX calls with a mapped zone that starts with a slab pool; `old` is what we left in
-    // `data` of the same zone in the cycle before, or null (src/core/ngx_cycle.c).
-    crate::guard::guard("init_zone", ERROR, || unsafe {
-        let zone = &mut *zone;
-        let pool = zone.shm.addr.cast::<ngx_slab_pool_t>();
-        let shared = match (old.is_null(), zone.shm.exists != 0) {
-            (false, _) => old,
-            (true, true) => (*pool).data,
-            (true, false) => ngx_slab_calloc(pool, size_of::<Shared>()),
-        };
-        if shared.is_null() {
-            let text = c"wallarm sessions: no room for the counters in their zone";
-            nginx_sys::ngx_log_error_core(NGX_LOG_ALERT as usize, zone.shm.log, 0, text.as_ptr());
-            return ERROR;
-        }
-        (*pool).data = shared;
-        zone.data = shared;
-        OK
-    })
+/// A new instance begins in this process: its reports tell of its own drops alone.
+pub(crate) fn begin_instance() {
+    if shared().is_some() {
+        LOCAL.each_drop().into_iter().for_each(|count| count.set(0));
+    }
 }

@@ -43,6 +43,7 @@ pub(crate) struct Flusher {
 pub(crate) struct Exit {
     asked: Arc<AtomicBool>,
     done: Receiver<()>,
+    thread: thread::Thread,
 }
 
 /// What the thread wants said in the error log, which only the event loop may write to.
@@ -92,16 +93,21 @@ impl Flusher {
             let _ = tell.send(());
         };
         let builder = thread::Builder::new().name("wallarm-flusher".into()).stack_size(STACK);
-        builder.spawn(body).map_err(|error| error.to_string())?;
-        Ok(Exit { asked, done })
+        let thread = builder.spawn(body).map_err(|error| error.to_string())?.thread().clone();
+        Ok(Exit { asked, done, thread })
     }
 
     fn run(mut self, stop: &AtomicBool) {
+        let cycle = counters::newest_cycle();
         while !stop.load(Ordering::Acquire) {
+            if counters::newest_cycle() != cycle {
+                // A reload: NGINX gives the new workers 100 ms before it ends this one.
+                self.shipper.hasten();
+            }
             let wake = self.step();
             let nap = if self.intake.pulled { BUSY_NAP } else { IDLE_NAP };
-            let now = SystemClock.now();
-            SystemClock.sleep(nap.min(wake.saturating_duration_since(now)));
+            // Only `Exit` wakes it before that.
+            thread::park_timeout(nap.min(wake.saturating_duration_since(SystemClock.now())));
         }
         self.finish();
     }
@@ -132,7 +138,7 @@ impl Flusher {
         let deadline = SystemClock.now() + Exit::FOR_SENDING;
         let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
         let waiting = intake.waiting.len();
-        counters::dropped(Dropped::UnsentAtExit, (left.events + waiting) as u64);
+        intake.link.settle(Dropped::UnsentAtExit, || (left.events + waiting) as u64);
         self.publish();
         clear_gauges();
     }
@@ -181,6 +187,7 @@ impl Exit {
     /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
     pub(crate) fn join(&self, deadline: Instant) {
         self.asked.store(true, Ordering::Release);
+        self.thread.unpark();
         let _ = self.done.recv_deadline(deadline);
     }
 }
@@ -278,7 +285,7 @@ impl About {
                 unacked_chunks: shipped.unacked_chunks.load(Ordering::Relaxed),
                 unacked_events: shipped.unacked_events.load(Ordering::Relaxed),
             },
-            drops: counters::drops_of_this_process(),
+            drops: counters::drops_of_this_instance(),
             spool: None,
             plans: self.plans.clone(),
         }

@@ -38,7 +38,6 @@ use std::ptr;
 use nginx_sys::{
     NGX_HTTP_MODULE, ngx_conf_t, ngx_cycle_t, ngx_http_core_module, ngx_http_module_t, ngx_int_t, ngx_module_t,
 };
-use ngx::http::HttpModuleConfExt;
 
 use crate::guard::guard;
 
@@ -84,6 +83,19 @@ fn core_module() -> &'static ngx_module_t {
     unsafe { &*module }
 }
 
+/// Forgets the places that NGINX gave to the module. It does so itself for a module that is unmapped
+/// when the configuration does without it; ours stays mapped (`-z nodelete`), and a module that came
+/// meanwhile may have got the same places when ours comes back (ngx_add_module and ngx_count_modules
+/// in src/core/ngx_module.c keep what is set).
+fn forget_indexes() {
+    let module = &raw mut ngx_http_wallarm_sessions_module;
+    // SAFETY: a static, written only by this thread; no configuration is left that is found by them.
+    unsafe {
+        (*module).index = ngx_module_t::default().index;
+        (*module).ctx_index = ngx_module_t::default().ctx_index;
+    }
+}
+
 #[unsafe(export_name = "wallarm_sessions_entry_preconfiguration")]
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: NGINX calls with the configuration it is reading.
@@ -118,10 +130,9 @@ unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, ch
 
 #[unsafe(export_name = "wallarm_sessions_entry_init_module")]
 unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
-    // SAFETY: NGINX calls with a cycle whose shared memory is mapped and which is about to run.
+    // SAFETY: NGINX calls with a cycle that is about to run, before workers for it are started.
     guard("init_module", OK, || unsafe {
-        let zone = (*cycle).http_main_conf_unchecked::<config::MainConf>(module()).and_then(|conf| conf.as_ref().zone);
-        counters::use_zone(zone.unwrap_or(ptr::null_mut()));
+        worker::prepare(cycle);
         OK
     })
 }

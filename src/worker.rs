@@ -46,6 +46,18 @@ pub(crate) struct Link {
     pub(crate) next_seq: AtomicU64,
     /// The flusher thread has ended by a panic; what it held is lost.
     pub(crate) broken: AtomicBool,
+    /// Set by whoever counts what is left unsent, the flusher as it ends or the worker that cannot
+    /// wait for it: it is counted once.
+    pub(crate) settled: AtomicBool,
+}
+
+impl Link {
+    /// Counts what was not delivered, unless that was done.
+    pub(crate) fn settle(&self, reason: Dropped, left: impl FnOnce() -> u64) {
+        if !self.settled.swap(true, Ordering::AcqRel) {
+            counters::dropped(reason, left());
+        }
+    }
 }
 
 struct Worker {
@@ -77,20 +89,53 @@ unsafe fn current<'a>() -> Option<&'a mut Worker> {
     unsafe { WORKER.load(Ordering::Relaxed).as_mut() }
 }
 
+/// The configuration of a cycle; `None` without an `http` block.
+///
+/// # Safety
+/// `cycle` is one that runs or is about to, of which the module is a part.
+unsafe fn conf_of<'a>(cycle: *mut ngx_cycle_t) -> Option<&'a MainConf> {
+    // SAFETY: upheld by the caller; the main configuration lives as long as the cycle.
+    unsafe { (*cycle).http_main_conf_unchecked::<MainConf>(module()).map(|conf| conf.as_ref()) }
+}
+
+/// Prepares for a cycle that is about to run. Without a master process a reload begins no process: the
+/// one that is there goes on with the new configuration.
+///
+/// # Safety
+/// Called by NGINX when a configuration is read and workers for it are not started yet.
+pub(crate) unsafe fn prepare(cycle: *mut ngx_cycle_t) {
+    // SAFETY: upheld by the caller; only the first cycle follows one without configurations
+    // (ngx_is_init_cycle in src/core/ngx_cycle.h).
+    unsafe {
+        let Some(conf) = conf_of(cycle) else { return };
+        if (conf.used || conf.status_used)
+            && let Err(error) = counters::begin_cycle()
+        {
+            let text = format!("wallarm sessions: no memory for the counters of all workers ({error})");
+            log::cycle(log::Level::Error, &text);
+        }
+        let first = (*cycle).old_cycle.as_ref().is_none_or(|old| old.conf_ctx.is_null());
+        if ngx_process == NGX_PROCESS_SINGLE as ngx_uint_t && !first {
+            stop();
+            start(cycle);
+        }
+    }
+}
+
 /// Starts what a worker needs; does nothing in the master's helpers, or where sessions are off.
 ///
 /// # Safety
-/// Called by NGINX as a process begins, with the running cycle.
+/// Called as a process begins, or goes on with another configuration, with the cycle that it runs.
 pub(crate) unsafe fn start(cycle: *mut ngx_cycle_t) {
-    // SAFETY: upheld by the caller; the main configuration lives as long as the cycle.
+    // SAFETY: upheld by the caller.
     unsafe {
         // The cache manager and loader come here too.
         let serves = [NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER].contains(&(ngx_process as u32));
-        let Some(conf) = (*cycle).http_main_conf_unchecked::<MainConf>(module()) else { return };
-        let conf = conf.as_ref();
-        if !serves || !conf.used || !WORKER.load(Ordering::Relaxed).is_null() {
+        let Some(conf) = conf_of(cycle) else { return };
+        if !serves || !conf.used || current().is_some() {
             return;
         }
+        counters::begin_instance();
         let worker = Box::new(Worker::new(conf));
         WORKER.store(Box::into_raw(worker), Ordering::Relaxed);
         start_timer();
@@ -177,7 +222,7 @@ impl Worker {
             return;
         }
         let queued = std::iter::from_fn(|| self.waiting.try_recv().ok()).count() as u64;
-        counters::dropped(Dropped::NoFlusher, queued + self.link.shipping_events.load(Ordering::Relaxed));
+        self.link.settle(Dropped::NoFlusher, || queued + self.link.shipping_events.load(Ordering::Relaxed));
         flusher::clear_gauges();
         let text = "wallarm sessions: the flusher thread has ended; requests of this worker are served, not recorded; \
                     a reload starts another one";
@@ -208,7 +253,8 @@ pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
     // variables of other modules.
     // SAFETY: upheld by the caller.
     let Some(worker) = (unsafe { current() }) else {
-        // It could not be started: that was said.
+        // It could not be started, and that was said; or, without a master process, sessions were switched
+        // off while the request was under way.
         counters::current().seen.add(1);
         return counters::dropped(Dropped::NoFlusher, 1);
     };
@@ -269,9 +315,15 @@ fn without_signals<T>(spawn: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Whether the timer runs. Touched by the event loop's thread alone.
+static TICKING: AtomicBool = AtomicBool::new(false);
+
 /// # Safety
-/// On the event loop's thread, once in a process.
+/// On the event loop's thread.
 unsafe fn start_timer() {
+    if TICKING.swap(true, Ordering::Relaxed) {
+        return;
+    }
     // SAFETY: events live as long as the process; a cancelable timer does not hold a graceful
     // shutdown up (src/event/ngx_event_timer.c), and NGINX reads `data` when it logs in debug mode.
     unsafe {
@@ -286,21 +338,49 @@ unsafe fn start_timer() {
 
 #[unsafe(export_name = "wallarm_sessions_entry_timer")]
 unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
-    // SAFETY: NGINX calls on the event loop's thread with the event that `start_timer` made.
+    // SAFETY: NGINX calls on the event loop's thread with the event that `start_timer` made and no
+    // longer has in its timers.
     unsafe {
-        let again = guard("timer", true, || current().map(Worker::tick).is_some());
+        let again = guard("timer", true, || {
+            if !is_in_use() {
+                stop();
+            }
+            current().map(Worker::tick).is_some()
+        });
         if again {
             // Without a master process a reload replaces the cycle, and its log, under a running timer.
             (*event).log = (*ngx_cycle).log;
             ngx_add_timer(event, TICK.as_millis() as ngx_uint_t);
+        } else {
+            TICKING.store(false, Ordering::Relaxed);
+            drop(Box::from_raw(event));
         }
     }
 }
 
-/// Lets the flusher send what is left, for a bounded time.
+/// Whether the module is a part of the running cycle. Without a master process a reload can leave it
+/// out and tells it nothing.
 ///
 /// # Safety
-/// On the event loop's thread, as the process exits.
+/// On the event loop's thread.
+unsafe fn is_in_use() -> bool {
+    // SAFETY: upheld by the caller; the list ends with null (src/core/ngx_module.c).
+    unsafe {
+        let mut at = (*ngx_cycle).modules;
+        while !(*at).is_null() {
+            if std::ptr::eq(*at, module()) {
+                return true;
+            }
+            at = at.add(1);
+        }
+    }
+    false
+}
+
+/// Lets the flusher send what is left, for a bounded time, and counts what it could not.
+///
+/// # Safety
+/// On the event loop's thread, as the process exits or goes on with another configuration.
 pub(crate) unsafe fn stop() {
     // SAFETY: the pointer came from `Box::into_raw`; after the swap nobody else finds it.
     unsafe {
@@ -313,5 +393,7 @@ pub(crate) unsafe fn stop() {
             exit.join(Instant::now() + LAST_WORDS);
         }
         worker.tick();
+        let left = || worker.link.shipping_events.load(Ordering::Relaxed) + worker.queue.len() as u64;
+        worker.link.settle(Dropped::UnsentAtExit, left);
     }
 }

@@ -134,10 +134,15 @@ impl<N: Net> Shipper<N> {
         }
     }
 
+    /// From now on no batch waits for more events: the end is near, and little shall be left for it.
+    pub fn hasten(&mut self) {
+        self.draining = true;
+    }
+
     /// Ends in order: pulls what there is, closes the batch at once, and goes on until everything is
     /// acknowledged or `deadline` is there. Returns what could not be delivered.
     pub fn finish(&mut self, clock: &impl Clock, deadline: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
-        self.draining = true;
+        self.hasten();
         loop {
             let now = clock.now();
             let step = self.step(now, pull);

@@ -11,7 +11,6 @@ use crate::site::{CAUGHT, assert_served, config, get, panics, said};
 pub const AT_CONFIGURATION: &[&str] = &[
     "create_loc_conf",
     "create_main_conf",
-    "init_zone",
     "merge_loc_conf",
     "postconfiguration",
     "preconfiguration",
