@@ -20,7 +20,7 @@ pub use config::{Config, ConfigError, PLANTED};
 use crate::counters::Counters;
 use crate::folder::{self, Port};
 use crate::process::{Process, Signal};
-use crate::wait;
+use crate::{proc, wait};
 
 /// A running NGINX. It stops when this goes; [`Nginx::stop`] also tells what its error log says.
 #[derive(Debug)]
@@ -60,7 +60,24 @@ impl Nginx {
         let folder = folder::temporary()?;
         let port = Port::lease()?;
         config.write(folder.path(), port.address())?;
-        let mut process = Process::start(command(folder.path()).envs(config.variables()))?;
+        let mut command = command(folder.path());
+        command.envs(config.variables()).args(["-g", "daemon off;"]);
+        Self::listening(Process::start(&mut command)?, folder, port)
+    }
+
+    /// Starts NGINX as a daemon: so it can be replaced by another binary.
+    pub fn start_daemon(config: &Config) -> Result<Self, NginxError> {
+        let folder = folder::temporary()?;
+        let port = Port::lease()?;
+        config.write(folder.path(), port.address())?;
+        command(folder.path()).envs(config.variables()).status()?;
+        let Some(master) = proc::read_id(&folder.path().join("nginx.pid")) else {
+            return Err(NginxError::NotThere(read(&folder.path().join("error.log"))));
+        };
+        Self::listening(Process::daemon(master), folder, port)
+    }
+
+    fn listening(mut process: Process, folder: TempDir, port: Port) -> Result<Self, NginxError> {
         let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
             if process.ended().is_some() {
                 return Some(false);
@@ -81,7 +98,11 @@ impl Nginx {
         let leaks = folder::checkout().join("ngx-tests/leaks-of-nginx-t.supp");
         let leaks = format!("suppressions={}:print_suppressions=0", leaks.display());
         let mut command = command(folder.path());
-        command.envs(config.variables()).env("LSAN_OPTIONS", leaks).arg("-t").stderr(Stdio::piped());
+        command
+            .envs(config.variables())
+            .env("LSAN_OPTIONS", leaks)
+            .args(["-g", "daemon off;", "-t"])
+            .stderr(Stdio::piped());
         let Output { status, stderr, .. } = command.output()?;
         let told = String::from_utf8_lossy(&stderr).into_owned();
         if SANITIZERS.iter().any(|word| told.contains(word)) {
@@ -94,7 +115,69 @@ impl Nginx {
     /// `-T`, for another user.
     pub fn command(config: &Config, folder: &Path) -> Result<Command, NginxError> {
         config.write(folder, Port::lease()?.address())?;
-        Ok(command(folder))
+        let mut command = command(folder);
+        command.args(["-g", "daemon off;"]);
+        Ok(command)
+    }
+
+    /// Puts another config in the place of the one it runs with; a reload takes it.
+    pub fn configure(&self, config: &Config) -> Result<(), NginxError> {
+        Ok(config.write(self.folder.path(), self.port.address())?)
+    }
+
+    /// The workers that serve; not those that are shutting down.
+    pub fn workers(&self) -> Vec<u32> {
+        self.helpers("worker process")
+    }
+
+    /// Returns when the first worker is there: a signal that comes before the master waits for signals is
+    /// not noticed until the next one.
+    pub fn await_workers(&self) -> Result<(), NginxError> {
+        let there = || (!self.workers().is_empty()).then_some(());
+        Ok(wait::until_blocking("the first worker", wait::LONG, there).map_err(io::Error::other)?)
+    }
+
+    /// The processes that the master has for something, as `cache manager process`.
+    pub fn helpers(&self, task: &str) -> Vec<u32> {
+        let mut all = proc::children(self.id());
+        all.retain(|&id| proc::title(id) == format!("nginx: {task}"));
+        all
+    }
+
+    /// Reloads, and returns when new workers serve and the old ones are gone.
+    pub fn reload(&mut self) -> Result<(), NginxError> {
+        self.await_workers()?;
+        let old = proc::children(self.id());
+        self.begin_reload()?;
+        let gone = || old.iter().all(|&id| !proc::is_alive(id)).then_some(());
+        Ok(wait::until_blocking("the old workers to go", wait::LONG, gone).map_err(io::Error::other)?)
+    }
+
+    /// Reloads, and returns when new workers serve; old ones may still be ending.
+    pub fn begin_reload(&mut self) -> Result<(), NginxError> {
+        self.await_workers()?;
+        let old = proc::children(self.id());
+        let count = self.workers().len();
+        self.signal(Signal::HUP)?;
+        // The old ones are told to go when the new ones had time to start.
+        let replaced = || {
+            let workers = self.workers();
+            (workers.len() >= count && !workers.iter().any(|id| old.contains(id))).then_some(())
+        };
+        Ok(wait::until_blocking("new workers", wait::LONG, replaced).map_err(io::Error::other)?)
+    }
+
+    /// Runs `nginx -s` with this.
+    pub fn order(&self, order: &str) -> Result<(), NginxError> {
+        let status = command(self.folder.path()).args(["-s", order]).status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("nginx -s {order}: {status}")).into()) }
+    }
+
+    /// Follows the pid file to another master, after an upgrade; gives the one before.
+    pub fn follow(&mut self) -> Result<Process, NginxError> {
+        let master = proc::read_id(&self.path("nginx.pid")).filter(|&id| id != self.id());
+        let master = master.ok_or_else(|| io::Error::other("the pid file names no other master"))?;
+        Ok(std::mem::replace(&mut self.process, Process::daemon(master)))
     }
 
     /// Where it listens.
@@ -164,7 +247,6 @@ fn command(folder: &Path) -> Command {
     command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
     // Before the config is read there is no error log but this one.
     command.arg("-e").arg(folder.join("error.log"));
-    command.args(["-g", "daemon off;"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -1,4 +1,4 @@
-//! A process that was started here, and only here is stopped: by its id.
+//! A process that was started here, or by what was started here, and only here is stopped: by its id.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,16 +9,23 @@ use rustix::process::{Pid, kill_process};
 
 pub use rustix::process::Signal;
 
-use crate::wait;
+use crate::{proc, wait};
 
 /// How long a child that nobody stopped has to end when it is told to.
 const ORDERLY_END: Duration = Duration::from_secs(3);
 
-/// A running child. It is stopped when this goes and nobody stopped it before.
+/// A running process. It is stopped when this goes and nobody stopped it before.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    handle: Handle,
     stopped: Option<ExitStatus>,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Child(Child),
+    /// A daemon: how it ends nobody here is told, so it counts as well.
+    Daemon(u32),
 }
 
 impl Process {
@@ -26,20 +33,31 @@ impl Process {
     /// started it, who then stops everything in order.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         match command.process_group(0).spawn() {
-            Ok(child) => Ok(Self { child, stopped: None }),
+            Ok(child) => Ok(Self { handle: Handle::Child(child), stopped: None }),
             Err(e) => Err(io::Error::new(e.kind(), format!("{}: {e}", command.get_program().display()))),
         }
     }
 
+    /// A daemon that a process started here has left behind.
+    pub fn daemon(id: u32) -> Self {
+        Self { handle: Handle::Daemon(id), stopped: None }
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        match &self.handle {
+            Handle::Child(child) => child.id(),
+            Handle::Daemon(id) => *id,
+        }
     }
 
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.stopped.is_none() {
-            self.stopped = self.child.try_wait().ok().flatten();
+            self.stopped = match &mut self.handle {
+                Handle::Child(child) => child.try_wait().ok().flatten(),
+                Handle::Daemon(id) => (!proc::is_alive(*id)).then(ExitStatus::default),
+            };
         }
         self.stopped
     }
@@ -49,7 +67,7 @@ impl Process {
         if self.ended().is_some() {
             return Ok(());
         }
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+        let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) else {
             return Err(io::Error::other("no process id"));
         };
         Ok(kill_process(pid, signal)?)
@@ -74,8 +92,11 @@ impl Process {
         if let Some(status) = self.ended() {
             return Ok(status);
         }
-        self.child.kill()?;
-        let status = self.child.wait()?;
+        self.signal(Signal::KILL)?;
+        let status = match &mut self.handle {
+            Handle::Child(child) => child.wait()?,
+            Handle::Daemon(_) => ExitStatus::default(),
+        };
         self.stopped = Some(status);
         Ok(status)
     }
