@@ -9,7 +9,7 @@ use std::ptr;
 use nginx_sys::{ngx_http_request_t, ngx_pool_cleanup_add};
 
 use crate::guard::guard;
-use crate::{module, request, worker};
+use crate::{clock, module, worker};
 
 /// Lives in the request's pool; nothing in it needs dropping.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ unsafe fn make(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
     unsafe {
         let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<Context>()).as_mut()?;
         cleanup.handler = Some(FORGET);
-        let start = request::start_micros(r);
+        let start = clock::start_micros(r);
         let context = Context { id: worker::request_id(start), start };
         ptr::write(cleanup.data.cast(), context);
         Some(cleanup.data)

@@ -8,7 +8,7 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let filled = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };
     if filled != N as isize {
         // No kernel that NGINX runs on fails for so few bytes; still never all zero.
-        let mut random = fastrand::Rng::with_seed(crate::request::now_micros() ^ u64::from(std::process::id()) << 48);
+        let mut random = fastrand::Rng::with_seed(crate::clock::now_micros() ^ u64::from(std::process::id()) << 48);
         random.fill(&mut bytes);
     }
     bytes

@@ -15,11 +15,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
 use wire::EventTime;
 
+use crate::clock::now_micros;
 use crate::config::{MainConf, Queue};
 use crate::counters::{self, Count, Dropped};
 use crate::guard::{guard_thread, planted};
 use crate::log;
-use crate::request::now_micros;
 use crate::worker::Link;
 
 /// Between two looks into the queue: while there is something in it, and while there is not.

@@ -11,6 +11,7 @@
 //! - A problem of ours never refuses traffic: the module degrades, counts, and says so once.
 
 mod args;
+mod clock;
 mod collector_address;
 mod config;
 mod context;

@@ -6,7 +6,7 @@ use ngx::http::HttpModuleConfExt;
 use crate::config::{Capture, MainConf};
 use crate::guard::{guard, planted};
 use crate::location::{LocConf, Switch};
-use crate::{DECLINED, OK, context, module, request, worker};
+use crate::{DECLINED, OK, clock, context, module, request, worker};
 
 /// First phase: the context is made here so that it knows the start to the microsecond.
 #[unsafe(export_name = "wallarm_sessions_entry_post_read")]
@@ -67,7 +67,7 @@ unsafe fn fill(r: *mut ngx_http_request_t, capture: &Capture, snapshot: &mut cap
         request::copy_answer(r, capture, snapshot);
     }
     // The clock may have been stepped back meanwhile.
-    snapshot.facts.duration = request::now_micros().saturating_sub(snapshot.facts.start);
+    snapshot.facts.duration = clock::now_micros().saturating_sub(snapshot.facts.start);
     Some(())
 }
 

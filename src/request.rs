@@ -5,40 +5,13 @@
 
 use capture::Slot;
 use nginx_sys::{
-    ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t, ngx_http_upstream_state_t, ngx_list_t,
-    ngx_str_t, ngx_table_elt_t, ngx_uint_t,
+    ngx_connection_t, ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t,
+    ngx_http_upstream_state_t, ngx_list_t, ngx_str_t, ngx_table_elt_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 
 use crate::config::Capture;
 use crate::core_module;
-
-/// NGINX's clock has milliseconds and may lag by one turn of the event loop: a start within this
-/// of now is taken from the system's clock instead.
-const CLOCK_LAG: u64 = 5_000;
-
-/// Microseconds since the Unix epoch. Asked twice for each request, hence without what makes
-/// `SystemTime` cost twice as much.
-pub(crate) fn now_micros() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes one `timespec`; Linux always has this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) };
-    let part = |number: i64| u64::try_from(number).unwrap_or(0);
-    part(now.tv_sec) * 1_000_000 + part(now.tv_nsec) / 1_000
-}
-
-/// When the request's first byte came, in microseconds since the Unix epoch; as exact as can be
-/// told when asked in the first phase.
-///
-/// # Safety
-/// `r` is a live request.
-pub(crate) unsafe fn start_micros(r: *const ngx_http_request_t) -> u64 {
-    // SAFETY: upheld by the caller.
-    let (seconds, millis) = unsafe { ((*r).start_sec, (*r).start_msec) };
-    let start = u64::try_from(seconds).unwrap_or(0) * 1_000_000 + millis as u64 * 1_000;
-    let now = now_micros();
-    if now.abs_diff(start) < CLOCK_LAG { now } else { start }
-}
 
 /// Copies what a capture asks for.
 ///
@@ -55,7 +28,7 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
         snapshot.put(Slot::PROTO, request.http_protocol.as_bytes());
         if let Some(connection) = request.connection.as_ref() {
             snapshot.put(Slot::IP, connection.addr_text.as_bytes());
-            snapshot.facts.connection = connection.number;
+            snapshot.facts.connection = connection_number(connection);
             snapshot.facts.number = connection.requests as u64;
             snapshot.facts.https = !connection.ssl.is_null();
         }
@@ -123,6 +96,17 @@ pub(crate) unsafe fn variable<'a>(r: *mut ngx_http_request_t, index: ngx_uint_t)
         }
         Some(std::slice::from_raw_parts(value.data, value.len() as usize))
     }
+}
+
+/// The number of the client's connection. NGINX gives each stream of QUIC, which is a request of
+/// HTTP/3, a connection with a number of its own; what a client has is the one that they belong to.
+pub(crate) fn connection_number(connection: &ngx_connection_t) -> u64 {
+    #[cfg(ngx_feature = "quic")]
+    // SAFETY: a stream is gone before its connection (src/event/quic/ngx_event_quic_streams.c).
+    if let Some(parent) = unsafe { connection.quic.as_ref().and_then(|stream| stream.parent.as_ref()) } {
+        return parent.number;
+    }
+    connection.number
 }
 
 /// Method and target as the client sent them: `error_page` may have made a GET of it since. What NGINX
