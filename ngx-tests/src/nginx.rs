@@ -53,6 +53,7 @@ const TROUBLE: [&str; 3] = ["[alert]", "[crit]", "[emerg]"];
 const SANITIZERS: [&str; 3] = ["AddressSanitizer", "LeakSanitizer", "runtime error:"];
 
 const QUIT: Duration = Duration::from_secs(10);
+const DAEMON: Duration = Duration::from_secs(10);
 
 impl Nginx {
     /// Starts NGINX and returns when it listens.
@@ -71,7 +72,9 @@ impl Nginx {
         let port = Port::lease()?;
         config.write(folder.path(), port.address())?;
         command(folder.path()).envs(config.variables()).status()?;
-        let Some(master) = proc::read_id(&folder.path().join("nginx.pid")) else {
+        // The daemon writes it, maybe after the process that was started here has ended.
+        let id = || proc::read_id(&folder.path().join("nginx.pid"));
+        let Ok(master) = wait::until_blocking("the pid file", DAEMON, id) else {
             return Err(NginxError::NotThere(read(&folder.path().join("error.log"))));
         };
         Self::listening(Process::daemon(master), folder, port)
