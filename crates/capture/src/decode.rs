@@ -5,11 +5,11 @@
 //! the wanted path of a JSON document is read, up to the value that is wanted.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::json;
 
 /// One step of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,12 @@ impl Decoder {
     /// Applies the decoder. `None` when the value is not there or cannot be read; the latter counts.
     pub fn apply<'a>(&self, input: Cow<'a, [u8]>, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
         match self {
-            Self::Json(path) => json(&input, path, &mut undecoded.json).map(Cow::Owned),
+            Self::Json(path) => match input {
+                Cow::Borrowed(document) => json(document, path, &mut undecoded.json),
+                Cow::Owned(document) => {
+                    json(&document, path, &mut undecoded.json).map(|value| Cow::Owned(value.into_owned()))
+                }
+            },
             Self::JwtHeader(path) => jwt(&input, 0, path, undecoded).map(Cow::Owned),
             Self::JwtPayload(path) => jwt(&input, 1, path, undecoded).map(Cow::Owned),
             Self::Base64 => match base64(&input) {
@@ -82,7 +87,9 @@ pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LAX);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LAX);
     let url_safe = memchr::memchr2(b'-', b'_', text).is_some();
-    if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()
+    let mut bytes = Vec::with_capacity(text.len());
+    if url_safe { URL_SAFE.decode_vec(text, &mut bytes) } else { STANDARD.decode_vec(text, &mut bytes) }.ok()?;
+    Some(bytes)
 }
 
 /// One part (0 header, 1 payload) of a JWT, decoded. `Bearer ` before it does not matter.
@@ -109,162 +116,43 @@ fn jwt(input: &[u8], part: usize, path: &[String], undecoded: &mut Undecoded) ->
         undecoded.jwt += 1;
         return None;
     };
-    json(&document, path, &mut undecoded.jwt)
+    json(&document, path, &mut undecoded.jwt).map(Cow::into_owned)
 }
 
 /// The value at `path`: strings unescaped, everything else as it is written; `null` and what is not
 /// there are absent. Several (after `*`) are joined by `,`.
-fn json(document: &[u8], path: &[String], undecoded: &mut u64) -> Option<Vec<u8>> {
-    let mut found = Found { values: Vec::new(), done: false };
-    let mut reader = serde_json::Deserializer::from_slice(document);
-    let read = At { path, found: &mut found, many: false }.deserialize(&mut reader);
-    if read.is_err() && !found.done {
+fn json<'a>(document: &'a [u8], path: &[String], undecoded: &mut u64) -> Option<Cow<'a, [u8]>> {
+    let mut values: Option<Cow<[u8]>> = None;
+    let read = json::find(document, path, |raw| {
+        let Some(value) = json::text_of(raw) else { return };
+        match &mut values {
+            None => values = Some(value),
+            Some(values) => {
+                let values = values.to_mut();
+                values.push(b',');
+                values.extend_from_slice(&value);
+            }
+        }
+    });
+    if read.is_err() {
         *undecoded += 1;
         return None;
     }
-    match found.values.len() {
-        0 => None,
-        1 => found.values.pop(),
-        _ => Some(found.values.join(&b',')),
-    }
+    values
 }
 
 /// Claims of a JSON object in one pass: the first scalar of each wanted member, as text.
 pub fn scalar_members<const N: usize>(document: &[u8], names: [&str; N]) -> [Option<String>; N] {
-    struct Members<'a, const N: usize>([&'a str; N]);
-    impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
-        type Value = [Option<String>; N];
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a JSON object")
+    let mut values = [const { None }; N];
+    let read = json::each_member(document, |name, raw| {
+        let wanted = names.iter().zip(&mut values).find(|(wanted, _)| name.is(wanted));
+        if let Some((_, value @ None)) = wanted
+            && !matches!(raw, [b'{' | b'[', ..])
+        {
+            *value = json::text_of(raw).and_then(|text| String::from_utf8(text.into_owned()).ok());
         }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = [const { None }; N];
-            while let Some(name) = map.next_key::<Cow<str>>()? {
-                let wanted = self.0.iter().position(|wanted| *wanted == name);
-                match wanted.and_then(|i| values.get_mut(i)) {
-                    Some(value @ None) => *value = map.next_value::<Scalar>()?.0,
-                    _ => drop(map.next_value::<IgnoredAny>()?),
-                }
-            }
-            Ok(values)
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_slice(document);
-    reader.deserialize_map(Members(names)).unwrap_or([const { None }; N])
-}
-
-/// A string, number or boolean as text; anything else as `None`.
-struct Scalar(Option<String>);
-
-impl<'de> serde::Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let raw = <&serde_json::value::RawValue>::deserialize(d)?;
-        let scalar = !raw.get().starts_with(['{', '[']);
-        Ok(Self(scalar.then(|| text_of(raw.get())).flatten().and_then(|bytes| String::from_utf8(bytes).ok())))
-    }
-}
-
-/// A JSON value as the bytes it stands for.
-fn text_of(raw: &str) -> Option<Vec<u8>> {
-    match raw.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<String>(raw).ok().map(String::into_bytes),
-        None | Some(b'n') => None,
-        Some(_) => Some(raw.as_bytes().to_vec()),
-    }
-}
-
-struct Found {
-    values: Vec<Vec<u8>>,
-    /// The one wanted value was met: what stands behind it does not matter, even when broken.
-    done: bool,
-}
-
-/// Walks one JSON value along `path`.
-struct At<'a> {
-    path: &'a [String],
-    found: &'a mut Found,
-    /// Below a `*`: more values may follow.
-    many: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for At<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
-        if !self.path.is_empty() {
-            return d.deserialize_any(self);
-        }
-        let raw = <&serde_json::value::RawValue as serde::Deserialize>::deserialize(d)?;
-        self.found.values.extend(text_of(raw.get()));
-        if self.many {
-            return Ok(());
-        }
-        self.found.done = true;
-        Err(serde::de::Error::custom("found"))
-    }
-}
-
-impl<'de> Visitor<'de> for At<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((first, rest)) = self.path.split_first() else { return Ok(()) };
-        while let Some(name) = map.next_key::<Cow<str>>()? {
-            if name == first.as_str() {
-                map.next_value_seed(At { path: rest, found: &mut *self.found, many: self.many })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Some((first, rest)) = self.path.split_first() else { return Ok(()) };
-        let all = first == "*";
-        let wanted = first.parse::<usize>().ok();
-        let mut index = 0;
-        loop {
-            let more = if all || wanted == Some(index) {
-                let many = self.many || all;
-                seq.next_element_seed(At { path: rest, found: &mut *self.found, many })?.is_some()
-            } else {
-                seq.next_element::<IgnoredAny>()?.is_some()
-            };
-            if !more {
-                return Ok(());
-            }
-            index += 1;
-        }
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    });
+    if read.is_ok() { values } else { [const { None }; N] }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct Identity<'a> {
 impl Plan {
     /// Makes the event of a snapshot of this plan.
     pub fn extract<'a>(&'a self, snapshot: &'a Snapshot, node: &'a NodeFacts, undecoded: &mut Undecoded) -> Event<'a> {
-        let reading = Reading { plan: self, snapshot, secret: &node.secret };
+        let reading = Reading::new(self, snapshot, &node.secret);
         let identity = reading.identify(undecoded);
         let ctx = reading.params(undecoded);
         let facts = &snapshot.facts;
@@ -65,7 +65,7 @@ impl Plan {
             bytes_in: facts.bytes_in,
             bytes_out: facts.bytes_out,
             ip: reading.address(),
-            ua: cut(escape(reading.user_agent()), SHOWN),
+            ua: reading.shown(self.user_agent),
             user: who(&ctx, ParamKind::User),
             role: who(&ctx, ParamKind::Role),
             ctx,
@@ -75,12 +75,12 @@ impl Plan {
 
     /// Finds the session alone.
     pub fn identify<'a>(&'a self, snapshot: &'a Snapshot, secret: &'a Secret) -> Identity<'a> {
-        Reading { plan: self, snapshot, secret }.identify(&mut Undecoded::default())
+        Reading::new(self, snapshot, secret).identify(&mut Undecoded::default())
     }
 
     /// Finds the user alone, as it may leave the node.
     pub fn user<'a>(&'a self, snapshot: &'a Snapshot, secret: &'a Secret) -> Option<Who<'a>> {
-        let params = Reading { plan: self, snapshot, secret }.params(&mut Undecoded::default());
+        let params = Reading::new(self, snapshot, secret).params(&mut Undecoded::default());
         who(&params, ParamKind::User)
     }
 }
@@ -115,9 +115,15 @@ struct Reading<'a> {
     plan: &'a Plan,
     snapshot: &'a Snapshot,
     secret: &'a Secret,
+    /// All of the snapshot's text, when it is UTF-8, as nearly always.
+    utf8: Option<&'a str>,
 }
 
 impl<'a> Reading<'a> {
+    fn new(plan: &'a Plan, snapshot: &'a Snapshot, secret: &'a Secret) -> Self {
+        Self { plan, snapshot, secret, utf8: snapshot.utf8() }
+    }
+
     fn identify(&self, undecoded: &mut Undecoded) -> Identity<'a> {
         let keys = self.plan.spec.keys.iter().zip(&self.plan.key_inputs);
         keys.into_iter()
@@ -306,7 +312,10 @@ impl<'a> Reading<'a> {
     }
 
     fn address(&self) -> Cow<'a, str> {
-        let text = cut(escape(self.snapshot.get(Slot::IP).unwrap_or_default()), SHOWN);
+        let text = self.shown(Slot::IP);
+        if self.plan.spec.address == AddressMode::Clear {
+            return text;
+        }
         match (self.plan.spec.address, text.parse::<IpAddr>().map(|ip| ip.to_canonical())) {
             (AddressMode::Clear, _) => text,
             (AddressMode::Hash, Ok(ip)) => self.pseudonym(ip.to_string().as_bytes()),
@@ -354,7 +363,9 @@ impl<'a> Reading<'a> {
     }
 
     fn shown(&self, slot: Slot) -> Cow<'a, str> {
-        cut(escape(self.snapshot.get(slot).unwrap_or_default()), SHOWN)
+        let text = self.utf8.and_then(|utf8| self.snapshot.text(slot, utf8));
+        let text = text.map_or_else(|| escape(self.snapshot.get(slot).unwrap_or_default()), Cow::Borrowed);
+        cut(text, SHOWN)
     }
 
     fn variable(&self, name: &str) -> Option<&'a [u8]> {

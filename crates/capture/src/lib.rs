@@ -17,6 +17,7 @@
 mod decode;
 mod extract;
 mod http;
+mod json;
 pub mod line;
 mod mask;
 mod plan;

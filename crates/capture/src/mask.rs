@@ -19,6 +19,9 @@ const SEGMENT: &AsciiSet =
 
 /// Replaces each run in a raw path that looks like a credential by its pseudonym.
 pub(crate) fn mask<'a>(path: Cow<'a, [u8]>, secret: &Secret) -> Cow<'a, [u8]> {
+    if path.len() < CREDENTIAL_LENGTH {
+        return path;
+    }
     let segments = || path.split(|&b| b == b'/');
     // A run is no longer than its segment, and decoding only shortens.
     if !segments().any(|segment| segment.len() >= CREDENTIAL_LENGTH && mask_segment(segment, secret).is_some()) {

@@ -76,7 +76,10 @@ pub struct Snapshot {
     text: Vec<u8>,
 }
 
-/// Where a value is in the text, whose first byte belongs to none: all zero says that there is none.
+/// The text begins with a byte that belongs to no value, so that a span of zeros is none.
+const BEFORE: [u8; 1] = [0];
+
+/// Where a value is in the text; all zero says that there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Span {
     start: u32,
@@ -107,12 +110,12 @@ impl Snapshot {
         self.facts = Facts::default();
         self.more.clear();
         self.text.clear();
-        self.text.push(0);
+        self.text.extend_from_slice(&BEFORE);
         self.oversized = 0;
     }
 
     /// Copies a value. A slot may get several (repeated headers); their order is kept.
-    #[inline]
+    #[inline(never)]
     pub fn put(&mut self, slot: Slot, value: &[u8]) {
         let start = self.text.len();
         let end = start + value.len();
@@ -121,17 +124,54 @@ impl Snapshot {
             return;
         }
         self.text.extend_from_slice(value);
+        self.note(slot, start, end);
+    }
+
+    /// Copies the head of a request at once, before anything else is put; [`Snapshot::put_part`] tells
+    /// what of it is a value. One that is longer than a value may be is not copied.
+    pub fn put_head(&mut self, head: &[u8]) -> bool {
+        let fits = head.len() <= MAX_VALUE;
+        if fits {
+            self.text.extend_from_slice(head);
+        }
+        fits
+    }
+
+    /// Puts a value that begins at `offset` in the head.
+    #[inline]
+    pub fn put_part(&mut self, slot: Slot, offset: usize, length: usize) {
+        self.note(slot, BEFORE.len() + offset, BEFORE.len() + offset + length);
+    }
+
+    #[inline]
+    fn note(&mut self, slot: Slot, start: usize, end: usize) {
         // Both fit: MAX_SNAPSHOT is far below 4 GiB.
         let span = Span { start: start as u32, end: end as u32 };
         match self.first.get_mut(usize::from(slot.0)) {
             Some(first) if first.is_absent() => *first = span,
-            _ => self.more.push((slot, span)),
+            _ => self.note_again(slot, span),
         }
+    }
+
+    #[cold]
+    fn note_again(&mut self, slot: Slot, span: Span) {
+        self.more.push((slot, span));
     }
 
     /// The first value of a slot.
     pub fn get(&self, slot: Slot) -> Option<&[u8]> {
         self.first.get(usize::from(slot.0))?.of(&self.text)
+    }
+
+    /// Everything that was copied, when that is UTF-8: see [`Snapshot::text`].
+    pub(crate) fn utf8(&self) -> Option<&str> {
+        std::str::from_utf8(&self.text).ok()
+    }
+
+    /// The first value of a slot as text, out of `utf8`, which has been looked at once for all values.
+    pub(crate) fn text<'a>(&self, slot: Slot, utf8: &'a str) -> Option<&'a str> {
+        let span = self.first.get(usize::from(slot.0)).filter(|span| !span.is_absent())?;
+        utf8.get(span.start as usize..span.end as usize)
     }
 
     /// All values of a slot, in the order they came.

@@ -8,12 +8,11 @@ use std::borrow::Cow;
 /// Splits a raw target into path and query. A fragment, which no client should send, is dropped. A whole
 /// URL without path leaves the query alone: its path is the root.
 pub(crate) fn split(target: &[u8]) -> (&[u8], &[u8]) {
-    let target = target.split(|&b| b == b'#').next().unwrap_or_default();
-    match target.iter().position(|&b| b == b'?') {
-        Some(0) => (b"/", target.get(1..).unwrap_or_default()),
-        Some(at) => (target.get(..at).unwrap_or_default(), target.get(at + 1..).unwrap_or_default()),
-        None => (target, &[]),
-    }
+    let end = target.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(target.len());
+    let (path, rest) = target.split_at(end);
+    let Some(query) = rest.strip_prefix(b"?") else { return (path, &[]) };
+    let query = query.split(|&b| b == b'#').next().unwrap_or_default();
+    (if path.is_empty() { b"/" } else { path }, query)
 }
 
 /// The path decoded once, dots resolved, and slashes merged when `merge_slashes` is on.
@@ -21,7 +20,12 @@ pub(crate) fn split(target: &[u8]) -> (&[u8], &[u8]) {
 /// What NGINX refuses with 400 (a broken escape, a path above the root) is kept as far as it makes
 /// sense: such requests are recorded too.
 pub(crate) fn normalize(path: &[u8], merge_slashes: bool) -> Cow<'_, [u8]> {
-    let simple = !path.contains(&b'%') && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."));
+    let mut after_slash = false;
+    let simple = !path.iter().any(|&byte| {
+        let odd = byte == b'%' || after_slash && matches!(byte, b'/' | b'.');
+        after_slash = byte == b'/';
+        odd
+    });
     if simple || !path.starts_with(b"/") {
         return Cow::Borrowed(path);
     }

@@ -46,20 +46,39 @@ impl Secret {
 
     /// The id of a value in a namespace. The value is the concatenation of `parts`.
     pub fn id(&self, namespace: &str, parts: &[&[u8]]) -> Id {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(namespace.as_bytes()).update(&[0]);
-        for part in parts {
-            hasher.update(part);
-        }
-        let mut id = Id::default();
-        hasher.finalize_xof().fill(&mut id);
-        id
+        let mut room = [0; SHORT];
+        let pieces = [namespace.as_bytes(), &[0]].into_iter().chain(parts.iter().copied());
+        let hash = match gather(&mut room, pieces.clone()) {
+            Some(short) => blake3::keyed_hash(&self.key, short),
+            None => {
+                let mut hasher = blake3::Hasher::new_keyed(&self.key);
+                for piece in pieces {
+                    hasher.update(piece);
+                }
+                hasher.finalize()
+            }
+        };
+        hash.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
     /// What leaves a node instead of a value that must not.
     pub fn pseudonym(&self, value: &[u8]) -> Id {
         self.id("pseudonym", &[value])
     }
+}
+
+/// Up to this length a value is hashed in one piece, which costs half of hashing it part by part.
+const SHORT: usize = 256;
+
+/// The pieces one after the other; `None` without room.
+fn gather<'a, 'b>(room: &'a mut [u8], pieces: impl Iterator<Item = &'b [u8]>) -> Option<&'a [u8]> {
+    let mut end = 0;
+    for piece in pieces {
+        let start = end;
+        end += piece.len();
+        room.get_mut(start..end)?.copy_from_slice(piece);
+    }
+    room.get(..end)
 }
 
 impl std::fmt::Debug for Secret {
@@ -69,12 +88,23 @@ impl std::fmt::Debug for Secret {
 }
 
 /// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    let text = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+pub fn hex<const N: usize>(bytes: &[u8; N]) -> String {
+    const PAIRS: [[u8; 2]; 256] = pairs();
+    let digits = bytes.map(|byte| PAIRS[usize::from(byte)]);
     // Digits are ASCII.
-    String::from_utf8(text).unwrap_or_default()
+    std::str::from_utf8(digits.as_flattened()).unwrap_or_default().to_owned()
+}
+
+/// The two digits of each byte.
+const fn pairs() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
 }
 
 /// Namespace of an own key without a group.
@@ -192,6 +222,19 @@ mod tests {
     fn values_in_parts_are_one_value() {
         let secret = Secret::from_file_bytes(b"x");
         assert_eq!(secret.id("jwt", &[b"iss", b"\0", b"sub"]), secret.id("jwt", &[b"iss\0sub"]));
+    }
+
+    #[test]
+    fn long_values_are_hashed_as_short_ones_are() {
+        let secret = Secret::from_file_bytes(b"x");
+        let by_parts = |value: &[u8]| {
+            let mut hasher = blake3::Hasher::new_keyed(&secret.key);
+            hasher.update(b"own\0").update(value).finalize().as_bytes()[..16].to_vec()
+        };
+        for length in [0, 1, 60, 61, SHORT - 4, SHORT - 3, 5000] {
+            let value = vec![7; length];
+            assert_eq!(secret.id(OWN, &[&value]).to_vec(), by_parts(&value), "{length}");
+        }
     }
 
     #[test]
