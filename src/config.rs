@@ -46,7 +46,7 @@ pub(crate) struct MainConf {
     pub(crate) plans: Vec<wire::PlanReport>,
     /// Variables that directives name, each with the first that does.
     pub(crate) named: BTreeMap<String, Naming>,
-    /// Indexes of our own variables, which the log phase computes anew.
+    /// Indexes of our own variables that are used, which the log phase computes anew.
     pub(crate) own_variables: Vec<ngx_uint_t>,
     /// Made of the above when all is read.
     pub(crate) facts: Option<Arc<NodeFacts>>,
@@ -252,9 +252,9 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
     main.facts = Some(Arc::new(NodeFacts { name, secret }));
     // SAFETY: upheld by the caller.
     unsafe {
-        main.own_variables = variables::indexes(cf)?;
         warn_of_unknown_variables(cf, main);
         let core = (*cf).http_main_conf_unchecked::<ngx_http_core_main_conf_t>(core_module()).ok_or("no http core")?;
+        main.own_variables = variables::used(core.as_ref());
         let phases = &raw mut (*core.as_ptr()).phases;
         let post_read = &mut (*phases)[ngx_http_phases_NGX_HTTP_POST_READ_PHASE as usize].handlers;
         add_handler(post_read, Some(record::post_read))?;

@@ -1,9 +1,9 @@
 //! The flusher thread: takes snapshots from the queue, makes events of them, and lets the shipper
 //! deliver them.
 //!
-//! It owns all it touches but atomics and the two lock-free queues; no NGINX object is among them.
-//! It looks into the queue now and then instead of waiting on it: a waiting receiver would make
-//! the event loop's `try_send` take a mutex and a system call.
+//! It owns all it touches but atomics and the two wait-free queues; no NGINX object is among them.
+//! It looks into the queue now and then instead of waiting on it: to wake a thread that waits would
+//! cost the event loop a system call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use rtrb::{Consumer, Producer};
 use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
 use wire::EventTime;
 
@@ -54,8 +55,8 @@ impl Flusher {
         conf: &MainConf,
         instance: [u8; 8],
         link: Arc<Link>,
-        waiting: Receiver<Box<Snapshot>>,
-        give_back: Sender<Box<Snapshot>>,
+        waiting: Consumer<Box<Snapshot>>,
+        give_back: Producer<Box<Snapshot>>,
         say: Sender<Said>,
     ) -> Result<Self, String> {
         let facts = conf.facts.clone().ok_or("the configuration was not finished")?;
@@ -137,7 +138,7 @@ impl Flusher {
         let Self { shipper, intake, .. } = &mut self;
         let deadline = SystemClock.now() + Exit::FOR_SENDING;
         let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
-        let waiting = intake.waiting.len();
+        let waiting = intake.waiting.slots();
         intake.link.settle(Dropped::UnsentAtExit, || (left.events + waiting) as u64);
         self.publish();
         clear_gauges();
@@ -171,7 +172,7 @@ impl Flusher {
         let held = get(&shipped.held_bytes);
         link.shipping_bytes.store(held, Ordering::Relaxed);
         counters.memory.set(held + link.queued_bytes.load(Ordering::Relaxed));
-        counters.queue_length.set(self.intake.waiting.len() as u64);
+        counters.queue_length.set(self.intake.waiting.slots() as u64);
         let events = get(&shipped.unacked_events) + get(&shipped.open_events);
         link.shipping_events.store(events, Ordering::Relaxed);
         counters.unacked_events.set(events);
@@ -217,8 +218,8 @@ impl Said {
 
 /// The end of the queue where snapshots become events.
 struct Intake {
-    waiting: Receiver<Box<Snapshot>>,
-    give_back: Sender<Box<Snapshot>>,
+    waiting: Consumer<Box<Snapshot>>,
+    give_back: Producer<Box<Snapshot>>,
     link: Arc<Link>,
     facts: Arc<NodeFacts>,
     undecoded: Undecoded,
@@ -229,7 +230,7 @@ struct Intake {
 impl Intake {
     /// Adds the next event to the batch. False when there is none.
     fn pull(&mut self, batch: &mut Batch) -> bool {
-        let Ok(snapshot) = self.waiting.try_recv() else { return false };
+        let Ok(snapshot) = self.waiting.pop() else { return false };
         self.pulled = true;
         let bytes = snapshot.memory() as u64;
         // One broken request must not end the thread.
@@ -241,7 +242,7 @@ impl Intake {
         }
         self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         // There is room: as many fit as were ever made, but for the one that the event loop holds.
-        let _ = self.give_back.try_send(snapshot);
+        let _ = self.give_back.push(snapshot);
         true
     }
 
@@ -278,7 +279,7 @@ impl About {
             kid: self.facts.secret.kid(),
             next_seq: link.next_seq.load(Ordering::Relaxed),
             queue: wire::QueueReport {
-                length: intake.waiting.len() as u64,
+                length: intake.waiting.slots() as u64,
                 capacity: self.queue.snapshots as u64,
                 bytes: link.queued_bytes.load(Ordering::Relaxed) + shipper.held_bytes() as u64,
                 memory: self.queue.memory as u64,

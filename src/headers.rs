@@ -40,6 +40,7 @@ impl RequestHeaders {
         }
     }
 
+    #[inline]
     fn find(&self, begin: usize, name: &[u8]) -> Option<Slot> {
         let found = self.headers.get(begin..)?.iter().find(|wanted| wanted.name.as_bytes() == name)?;
         Some(found.slot)

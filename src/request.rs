@@ -21,29 +21,79 @@ pub(crate) unsafe fn copy(r: *mut ngx_http_request_t, capture: &Capture, snapsho
     // SAFETY: upheld by the caller; NGINX keeps the strings of a request until its pool goes.
     unsafe {
         let request = &*r;
-        let (method, target) = asked(request);
-        snapshot.put(Slot::TARGET, target);
-        snapshot.put(Slot::METHOD, method);
-        snapshot.put(Slot::HOST, host(request));
-        snapshot.put(Slot::PROTO, request.http_protocol.as_bytes());
-        if let Some(connection) = request.connection.as_ref() {
-            snapshot.put(Slot::IP, connection.addr_text.as_bytes());
-            snapshot.facts.connection = connection_number(connection);
-            snapshot.facts.number = connection.requests as u64;
-            snapshot.facts.https = !connection.ssl.is_null();
+        let facts = &mut snapshot.facts;
+        facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
+        facts.merge_slashes = merges_slashes(request);
+        let connection = request.connection.as_ref();
+        if let Some(connection) = connection {
+            facts.connection = connection_number(connection);
+            facts.number = connection.requests as u64;
+            facts.https = !connection.ssl.is_null();
         }
-        snapshot.facts.bytes_in = u64::try_from(request.request_length).unwrap_or(0);
-        snapshot.facts.merge_slashes = merges_slashes(request);
+        let (method, target) = asked(request);
+        let mut values = Values::new(snapshot, head(request));
+        values.put(Slot::TARGET, target);
+        values.put(Slot::METHOD, method);
+        values.put(Slot::HOST, host(request));
+        values.put(Slot::PROTO, request.http_protocol.as_bytes());
+        if let Some(connection) = connection {
+            values.put(Slot::IP, connection.addr_text.as_bytes());
+        }
         each_header(&request.headers_in.headers, |header| {
             if let Some(slot) = capture.request_headers.slot(header) {
-                snapshot.put(slot, header.value.as_bytes());
+                values.put(slot, header.value.as_bytes());
             }
         });
         for &(index, slot) in &capture.variables {
             if let Some(value) = variable(r, index) {
-                snapshot.put(slot, value);
+                values.put(slot, value);
             }
         }
+    }
+}
+
+/// Puts values into a snapshot: one copy of the request's head for those that lie there, which are
+/// nearly all.
+struct Values<'a> {
+    snapshot: &'a mut capture::Snapshot,
+    head: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    fn new(snapshot: &'a mut capture::Snapshot, head: &'a [u8]) -> Self {
+        let head = if snapshot.put_head(head) { head } else { &[] };
+        Self { snapshot, head }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, slot: Slot, value: &[u8]) {
+        let offset = value.as_ptr().addr().wrapping_sub(self.head.as_ptr().addr());
+        if offset < self.head.len() && value.len() <= self.head.len() - offset {
+            self.snapshot.put_part(slot, offset, value.len());
+        } else {
+            self.snapshot.put(slot, value);
+        }
+    }
+}
+
+/// The head of a request from its first line to its last header, when all of it is in one buffer.
+/// Empty else: for HTTP/2 and HTTP/3, when it took a second buffer, or when a module has changed it.
+///
+/// # Safety
+/// `request` is live.
+unsafe fn head(request: &ngx_http_request_t) -> &[u8] {
+    // SAFETY: upheld by the caller; what lies between two received texts in one buffer was received
+    // too (ngx_http_read_request_header and ngx_http_alloc_large_header_buffer in
+    // src/http/ngx_http_request.c).
+    unsafe {
+        let Some(buffer) = request.header_in.as_ref() else { return &[] };
+        let Some(last) = last_header(&request.headers_in.headers) else { return &[] };
+        let buffer = buffer.start.addr()..buffer.end.addr();
+        let (begin, end) = (request.request_line.data.addr(), last.value.data.addr() + last.value.len);
+        if !buffer.contains(&begin) || end < begin || end > buffer.end {
+            return &[];
+        }
+        std::slice::from_raw_parts(request.request_line.data, end - begin)
     }
 }
 
@@ -233,6 +283,18 @@ unsafe fn each_header<'a>(list: &'a ngx_list_t, mut visit: impl FnMut(&'a ngx_ta
         }
         // SAFETY: upheld by the caller; parts are a list that ends with null (src/core/ngx_list.h).
         next = unsafe { part.next.as_ref() };
+    }
+}
+
+/// The entry of a header list that was added last.
+///
+/// # Safety
+/// As [`each_header`].
+unsafe fn last_header(list: &ngx_list_t) -> Option<&ngx_table_elt_t> {
+    // SAFETY: upheld by the caller; the last part holds `nelts` elements of the list's type.
+    unsafe {
+        let part = list.last.as_ref().filter(|part| part.nelts > 0)?;
+        part.elts.cast::<ngx_table_elt_t>().add(part.nelts - 1).as_ref()
     }
 }
 

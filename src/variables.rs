@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use capture::Snapshot;
 use nginx_sys::{
-    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_request_t, ngx_http_variable_value_t,
-    ngx_int_t, ngx_pnalloc, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_core_main_conf_t, ngx_http_request_t,
+    ngx_http_variable_t, ngx_http_variable_value_t, ngx_int_t, ngx_pnalloc, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 
-use crate::config::{self, Capture, MainConf};
+use crate::config::{Capture, MainConf};
 use crate::guard::{guard, planted};
 use crate::{ERROR, OK, context, module, record, request};
 
@@ -56,13 +56,21 @@ pub(crate) unsafe fn register(cf: *mut ngx_conf_t) -> ngx_int_t {
     OK
 }
 
-/// Their indexes.
+/// The indexes of those that the configuration uses.
 ///
 /// # Safety
-/// `cf` is the configuration being read.
-pub(crate) unsafe fn indexes(cf: *mut ngx_conf_t) -> Result<Vec<ngx_uint_t>, String> {
-    // SAFETY: upheld by the caller.
-    VARIABLES.iter().map(|(name, _)| unsafe { config::variable_index(cf, name) }).collect()
+/// `core` is the http core's main configuration, after all directives are read.
+pub(crate) unsafe fn used(core: &ngx_http_core_main_conf_t) -> Vec<ngx_uint_t> {
+    let indexed = &core.variables;
+    if indexed.elts.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: upheld by the caller; the array holds that type (ngx_http_get_variable_index in
+    // src/http/ngx_http_variables.c).
+    let indexed = unsafe { std::slice::from_raw_parts(indexed.elts.cast::<ngx_http_variable_t>(), indexed.nelts) };
+    let is_ours =
+        |variable: &ngx_http_variable_t| VARIABLES.iter().any(|(name, _)| variable.name.as_bytes() == name.as_bytes());
+    indexed.iter().enumerate().filter(|(_, variable)| is_ours(variable)).map(|(index, _)| index).collect()
 }
 
 #[unsafe(export_name = "wallarm_sessions_entry_variable")]

@@ -1,19 +1,21 @@
 //! The life of a worker: its flusher thread, the queue to it, and the timer that speaks for it.
 //!
-//! The queue is lock-free in both directions: full snapshots go to the flusher, empty ones come
+//! The queue is wait-free in both directions: full snapshots go to the flusher, empty ones come
 //! back, so that the event loop allocates nothing once it is warm and the flusher frees nothing
-//! that the event loop's allocator arena owns.
+//! that the event loop's allocator arena owns. One ring for each direction, with one thread at each
+//! end: a channel for many senders and receivers costs three times as much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use capture::Snapshot;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use nginx_sys::{
     NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_add_timer, ngx_cycle, ngx_cycle_t, ngx_event_t, ngx_process, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use crate::config::MainConf;
 use crate::counters::Dropped;
@@ -27,9 +29,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long a worker that exits waits for acknowledgements. On TERM the master kills after about
 /// 1.5 s (src/os/unix/ngx_process_cycle.c).
 const LAST_WORDS: Duration = Duration::from_millis(1000);
-/// Empty snapshots that are kept for the next burst; more are given back, some each tick.
+/// Empty snapshots that are kept for the next burst; of more, each tick gives this part back.
 const KEEP_EMPTY: usize = 64;
-const FREE_PER_TICK: usize = 512;
+const FREED_PART: usize = 16;
 /// Memory of a snapshot that is used again, at most.
 const KEEP_BYTES: usize = 64 << 10;
 
@@ -65,10 +67,8 @@ struct Worker {
     next_seq: u64,
     memory_limit: u64,
     random: fastrand::Rng,
-    queue: Sender<Box<Snapshot>>,
-    /// The flusher's end of the queue, to count what it left there.
-    waiting: Receiver<Box<Snapshot>>,
-    empty: Receiver<Box<Snapshot>>,
+    queue: Producer<Box<Snapshot>>,
+    empty: Consumer<Box<Snapshot>>,
     /// An empty snapshot that did not leave because the queue was full.
     spare: Option<Box<Snapshot>>,
     link: Arc<Link>,
@@ -146,12 +146,12 @@ impl Worker {
     fn new(conf: &MainConf) -> Self {
         let limits = conf.queue.unwrap_or_default();
         let instance = random_bytes();
-        let (queue, waiting) = bounded(limits.snapshots);
+        let (queue, waiting) = RingBuffer::new(limits.snapshots);
         // As many as can be on their way, so that the flusher can always give one back.
-        let (give_back, empty) = bounded(limits.snapshots + 1);
+        let (give_back, empty) = RingBuffer::new(limits.snapshots + 1);
         let (say, said) = bounded(16);
         let link = Arc::new(Link::default());
-        let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting.clone(), give_back, say);
+        let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting, give_back, say);
         let flusher = match flusher.and_then(|flusher| without_signals(|| flusher.spawn())) {
             Ok(exit) => Some(exit),
             Err(error) => {
@@ -166,7 +166,6 @@ impl Worker {
             memory_limit: limits.memory as u64,
             random: fastrand::Rng::with_seed(u64::from_be_bytes(random_bytes())),
             queue,
-            waiting,
             empty,
             spare: None,
             link,
@@ -192,7 +191,7 @@ impl Worker {
             counters::dropped(Dropped::MemoryFull, 1);
             return None;
         }
-        let snapshot = self.spare.take().or_else(|| self.empty.try_recv().ok());
+        let snapshot = self.spare.take().or_else(|| self.empty.pop().ok());
         // One huge request must not keep its memory for ever; it goes back here, where it came from.
         let snapshot = snapshot.filter(|snapshot| snapshot.memory() <= KEEP_BYTES);
         Some((snapshot.unwrap_or_default(), seq))
@@ -205,14 +204,16 @@ impl Worker {
         let bytes = snapshot.memory() as u64;
         // Before the flusher can subtract it.
         self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        // Never disconnected: we hold the other end too.
-        let Err(TrySendError::Full(snapshot) | TrySendError::Disconnected(snapshot)) = self.queue.try_send(snapshot)
-        else {
-            return;
-        };
-        self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.spare = Some(snapshot);
-        counters::dropped(Dropped::QueueFull, 1);
+        if let Err(PushError::Full(snapshot)) = self.queue.push(snapshot) {
+            self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.spare = Some(snapshot);
+            counters::dropped(Dropped::QueueFull, 1);
+        }
+    }
+
+    /// Snapshots in the queue; the ring still tells when the flusher has gone.
+    fn waiting(&self) -> u64 {
+        (self.queue.buffer().capacity() - self.queue.slots()) as u64
     }
 
     /// Counts what a flusher thread that broke leaves behind, and says so. Here and not by the thread:
@@ -221,8 +222,7 @@ impl Worker {
         if !self.link.broken.load(Ordering::Acquire) || self.flusher.take().is_none() {
             return;
         }
-        let queued = std::iter::from_fn(|| self.waiting.try_recv().ok()).count() as u64;
-        self.link.settle(Dropped::NoFlusher, || queued + self.link.shipping_events.load(Ordering::Relaxed));
+        self.link.settle(Dropped::NoFlusher, || self.waiting() + self.link.shipping_events.load(Ordering::Relaxed));
         flusher::clear_gauges();
         let text = "wallarm sessions: the flusher thread has ended; requests of this worker are served, not recorded; \
                     a reload starts another one";
@@ -236,10 +236,9 @@ impl Worker {
         }
         guard::say();
         self.notice_end();
-        for _ in 0..FREE_PER_TICK {
-            if self.empty.len() <= KEEP_EMPTY || self.empty.try_recv().is_err() {
-                break;
-            }
+        let surplus = self.empty.slots().saturating_sub(KEEP_EMPTY);
+        for _ in 0..surplus.div_ceil(FREED_PART) {
+            drop(self.empty.pop());
         }
     }
 }
@@ -393,7 +392,7 @@ pub(crate) unsafe fn stop() {
             exit.join(Instant::now() + LAST_WORDS);
         }
         worker.tick();
-        let left = || worker.link.shipping_events.load(Ordering::Relaxed) + worker.queue.len() as u64;
+        let left = || worker.link.shipping_events.load(Ordering::Relaxed) + worker.waiting();
         worker.link.settle(Dropped::UnsentAtExit, left);
     }
 }
