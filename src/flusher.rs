@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use capture::{NodeFacts, Snapshot, Undecoded};
+use capture::{Format, NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer};
 use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
@@ -165,9 +165,9 @@ impl Flusher {
         last.connects.carry(get(&shipped.connects), &counters.connects);
         last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
         let undecoded = &self.intake.undecoded;
-        last.json.carry(undecoded.json, &counters.undecoded_json);
-        last.jwt.carry(undecoded.jwt, &counters.undecoded_jwt);
-        last.base64.carry(undecoded.base64, &counters.undecoded_base64);
+        last.json.carry(undecoded.of(Format::Json), &counters.undecoded_json);
+        last.jwt.carry(undecoded.of(Format::Jwt), &counters.undecoded_jwt);
+        last.base64.carry(undecoded.of(Format::Base64), &counters.undecoded_base64);
         let link = &self.intake.link;
         let held = get(&shipped.held_bytes);
         link.shipping_bytes.store(held, Ordering::Relaxed);

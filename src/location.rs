@@ -89,6 +89,7 @@ impl LocConf {
             builtin_keys: self.builtin_keys.unwrap_or(default.builtin_keys),
             address: self.address.unwrap_or_default(),
             path: self.path.unwrap_or_default(),
+            body_limit: default.body_limit,
         }
     }
 }

@@ -1,73 +1,168 @@
 //! Decoders: from raw bytes to the value that a source names.
 //!
 //! What cannot be decoded is absent, never an error for the request; [`Undecoded`] counts it by
-//! decoder so that a wrong configuration shows. Time and memory are linear in the input, and only
-//! the wanted path of a JSON document is read, up to the value that is wanted.
+//! decoder and reason. Each decoder reads a input once for everything that is wanted of it, its
+//! time and memory are linear in the input, nothing recurses deeper than a source's path, and what
+//! is inflated is bounded. A input may be the beginning of something longer: what lies whole in it
+//! is read, what touches its end is not.
+
+mod form;
+mod graphql;
+mod inflate;
+mod input;
+mod json;
+mod media;
+mod multipart;
+mod tree;
+mod undecoded;
+mod xml;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::json;
+pub use graphql::GraphqlPath;
+pub(crate) use inflate::{Coding, inflate};
+pub(crate) use input::{Around, Found, Input};
+pub(crate) use tree::{Tree, Values};
+pub use undecoded::{Format, Reason, Undecoded};
+pub use xml::XmlPath;
 
 /// One step of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoder {
     /// A value in JSON, by path; `*` takes all elements.
     Json(Vec<String>),
+    /// A form field, by name.
+    Form(String),
+    /// A field of a multipart body, or the name of a file in it.
+    Multipart(String),
+    /// An element or an attribute in XML.
+    Xml(XmlPath),
+    /// Something of a GraphQL request.
+    Graphql(GraphqlPath),
     /// A claim in the header of a JWT.
     JwtHeader(Vec<String>),
     /// A claim in its payload.
     JwtPayload(Vec<String>),
     /// Base64 in either alphabet, with or without padding.
     Base64,
+    /// Gzip.
+    Gzip,
     /// Percent-encoding, `+` stays `+`.
     Percent,
     /// What follows the scheme in `Authorization`.
     Bearer,
 }
 
-/// How often each decoder could not read what it was given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Undecoded {
-    /// Broken JSON before the wanted value.
-    pub json: u64,
-    /// Not a JWT.
-    pub jwt: u64,
-    /// Not base64.
-    pub base64: u64,
+impl Decoder {
+    /// Who counts what this one cannot read. What cannot fail counts as a body.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Json(_) => Format::Json,
+            Self::Form(_) => Format::Form,
+            Self::Multipart(_) => Format::Multipart,
+            Self::Xml(_) => Format::Xml,
+            Self::Graphql(_) => Format::Graphql,
+            Self::JwtHeader(_) | Self::JwtPayload(_) => Format::Jwt,
+            Self::Base64 => Format::Base64,
+            Self::Gzip => Format::Gzip,
+            Self::Percent | Self::Bearer => Format::Body,
+        }
+    }
+
+    /// Applies the decoder to a whole value. `None` when what it takes is not there or cannot be
+    /// read; the latter counts.
+    pub fn apply<'a>(&self, input: Cow<'a, [u8]>, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
+        match input {
+            Cow::Borrowed(bytes) => self.apply_to(bytes, undecoded),
+            Cow::Owned(bytes) => self.apply_to(&bytes, undecoded).map(|value| Cow::Owned(value.into_owned())),
+        }
+    }
+
+    fn apply_to<'a>(&self, bytes: &'a [u8], undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
+        let mut found = read(&[self], Input::whole(bytes), Around::default());
+        found.count(self.format(), undecoded);
+        // The next decoder may read a beginning; a value is never one.
+        found.values.pop().flatten().filter(|_| !found.cut)
+    }
 }
 
-impl Decoder {
-    /// Applies the decoder. `None` when the value is not there or cannot be read; the latter counts.
-    pub fn apply<'a>(&self, input: Cow<'a, [u8]>, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
-        match self {
-            Self::Json(path) => match input {
-                Cow::Borrowed(document) => json(document, path, &mut undecoded.json),
-                Cow::Owned(document) => {
-                    json(&document, path, &mut undecoded.json).map(|value| Cow::Owned(value.into_owned()))
-                }
-            },
-            Self::JwtHeader(path) => jwt(&input, 0, path, undecoded).map(Cow::Owned),
-            Self::JwtPayload(path) => jwt(&input, 1, path, undecoded).map(Cow::Owned),
-            Self::Base64 => match base64(&input) {
-                Some(bytes) => Some(Cow::Owned(bytes)),
-                None => {
-                    undecoded.base64 += 1;
-                    None
-                }
-            },
-            Self::Percent => Some(match percent_encoding::percent_decode(&input).into() {
-                // Nothing was encoded: keep the borrow of the input.
-                Cow::Borrowed(_) => input,
-                Cow::Owned(decoded) => Cow::Owned(decoded),
-            }),
-            Self::Bearer => match input {
-                Cow::Borrowed(bytes) => credential(bytes).map(|(_, rest)| Cow::Borrowed(rest)),
-                Cow::Owned(bytes) => credential(&bytes).map(|(_, rest)| Cow::Owned(rest.to_vec())),
-            },
+/// Reads what decoders of one kind take from a input.
+pub(crate) fn read<'d>(decoders: &[&Decoder], input: Input<'d>, around: Around) -> Found<'d> {
+    match decoders.first() {
+        None => Found::none_of(0),
+        Some(Decoder::Json(_)) => json::read(input, &json_paths(decoders)),
+        Some(Decoder::JwtHeader(_)) => jwt(input, 0, &json_paths(decoders)),
+        Some(Decoder::JwtPayload(_)) => jwt(input, 1, &json_paths(decoders)),
+        Some(Decoder::Form(_)) => form::read(input, &names(decoders)),
+        Some(Decoder::Multipart(_)) => {
+            let boundary = around.content_type.and_then(multipart::boundary);
+            multipart::read(input, boundary.as_deref(), &names(decoders))
         }
+        Some(Decoder::Xml(_)) => xml::read(input, &xml_paths(decoders)),
+        Some(Decoder::Graphql(_)) if around.query => graphql::read_query(input, &graphql_paths(decoders)),
+        Some(Decoder::Graphql(_)) => graphql::read(input, &graphql_paths(decoders)),
+        Some(Decoder::Base64) => {
+            // Of a beginning, what whole groups of four hold.
+            let len = if input.cut { input.bytes.len() / 4 * 4 } else { input.bytes.len() };
+            let decoded = input.bytes.get(..len).and_then(base64);
+            decoded.map_or_else(|| Found::failed(1, Reason::Malformed), |bytes| Found::whole(bytes, input.cut))
+        }
+        Some(Decoder::Gzip) => inflate(input, Coding::Gzip),
+        Some(Decoder::Percent) => percent(input),
+        Some(Decoder::Bearer) => match credential(input.bytes) {
+            Some((_, rest)) => Found::whole(rest, input.cut),
+            None => Found::none_of(1),
+        },
+    }
+}
+
+fn json_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p [String]> {
+    taken(decoders, |decoder| match decoder {
+        Decoder::Json(path) | Decoder::JwtHeader(path) | Decoder::JwtPayload(path) => Some(path.as_slice()),
+        _ => None,
+    })
+}
+
+fn names<'p>(decoders: &[&'p Decoder]) -> Vec<&'p str> {
+    taken(decoders, |decoder| match decoder {
+        Decoder::Form(name) | Decoder::Multipart(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+fn xml_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p XmlPath> {
+    taken(decoders, |decoder| if let Decoder::Xml(path) = decoder { Some(path) } else { None })
+}
+
+fn graphql_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p GraphqlPath> {
+    taken(decoders, |decoder| if let Decoder::Graphql(path) = decoder { Some(path) } else { None })
+}
+
+/// What each of some decoders takes.
+fn taken<'p, P: ?Sized>(decoders: &[&'p Decoder], what: impl Fn(&'p Decoder) -> Option<&'p P>) -> Vec<&'p P> {
+    decoders.iter().filter_map(|decoder| what(decoder)).collect()
+}
+
+/// Percent-decoding that leaves `+` and broken escapes alone.
+fn percent(input: Input) -> Found {
+    let mut bytes = input.bytes;
+    if input.cut
+        && let Some(at) = memchr::memrchr(b'%', bytes).filter(|at| at + 3 > bytes.len())
+    {
+        bytes = bytes.get(..at).unwrap_or_default();
+    }
+    Found::whole(percent_encoding::percent_decode(bytes), input.cut)
+}
+
+fn jwt(input: Input, part: usize, paths: &[&[String]]) -> Found<'static> {
+    match jwt_part(input.bytes, part) {
+        Some(document) => json::read(Input::whole(&document), paths).owned(),
+        None => Found::failed(paths.len(), input.end()),
     }
 }
 
@@ -111,48 +206,48 @@ fn split_at_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-fn jwt(input: &[u8], part: usize, path: &[String], undecoded: &mut Undecoded) -> Option<Vec<u8>> {
-    let Some(document) = jwt_part(input, part) else {
-        undecoded.jwt += 1;
-        return None;
-    };
-    json(&document, path, &mut undecoded.jwt).map(Cow::into_owned)
-}
-
-/// The value at `path`: strings unescaped, everything else as it is written; `null` and what is not
-/// there are absent. Several (after `*`) are joined by `,`.
-fn json<'a>(document: &'a [u8], path: &[String], undecoded: &mut u64) -> Option<Cow<'a, [u8]>> {
-    let mut values: Option<Cow<[u8]>> = None;
-    let read = json::find(document, path, |raw| {
-        let Some(value) = json::text_of(raw) else { return };
-        match &mut values {
-            None => values = Some(value),
-            Some(values) => {
-                let values = values.to_mut();
-                values.push(b',');
-                values.extend_from_slice(&value);
-            }
-        }
-    });
-    if read.is_err() {
-        *undecoded += 1;
-        return None;
-    }
-    values
-}
-
 /// Claims of a JSON object in one pass: the first scalar of each wanted member, as text.
 pub fn scalar_members<const N: usize>(document: &[u8], names: [&str; N]) -> [Option<String>; N] {
-    let mut values = [const { None }; N];
-    let read = json::each_member(document, |name, raw| {
-        let wanted = names.iter().zip(&mut values).find(|(wanted, _)| name.is(wanted));
-        if let Some((_, value @ None)) = wanted
-            && !matches!(raw, [b'{' | b'[', ..])
-        {
-            *value = json::text_of(raw).and_then(|text| String::from_utf8(text.into_owned()).ok());
+    struct Members<'a, const N: usize>([&'a str; N]);
+    impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
+        type Value = [Option<String>; N];
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a JSON object")
         }
-    });
-    if read.is_ok() { values } else { [const { None }; N] }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut values = [const { None }; N];
+            while let Some(name) = map.next_key::<Cow<str>>()? {
+                let wanted = self.0.iter().position(|wanted| *wanted == name);
+                match wanted.and_then(|i| values.get_mut(i)) {
+                    Some(value @ None) => *value = map.next_value::<Scalar>()?.0,
+                    _ => drop(map.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok(values)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_slice(document);
+    reader.deserialize_map(Members(names)).unwrap_or([const { None }; N])
+}
+
+/// A string, number or boolean as text; anything else as `None`.
+struct Scalar(Option<String>);
+
+impl<'de> serde::Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let raw = <&serde_json::value::RawValue>::deserialize(d)?;
+        let scalar = !raw.get().starts_with(['{', '[']);
+        Ok(Self(scalar.then(|| text_of(raw.get())).flatten().and_then(|bytes| String::from_utf8(bytes).ok())))
+    }
+}
+
+/// A JSON value as the bytes it stands for.
+fn text_of(raw: &str) -> Option<Vec<u8>> {
+    match raw.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(raw).ok().map(String::into_bytes),
+        None | Some(b'n') => None,
+        Some(_) => Some(raw.as_bytes().to_vec()),
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +299,7 @@ mod tests {
         let mut undecoded = Undecoded::default();
         let path = Decoder::Json(vec!["b".into()]);
         assert_eq!(path.apply(Cow::Borrowed(br#"{"a":"whole","b":"cu"#), &mut undecoded), None);
-        assert_eq!(undecoded.json, 1);
+        assert_eq!(undecoded.get(Format::Json, Reason::Malformed), 1);
     }
 
     #[test]

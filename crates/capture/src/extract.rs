@@ -1,12 +1,14 @@
 //! From a snapshot to an event: find the session, read the contexts, hide what must not leave.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Builtin, Secret};
-use wire::{Event, Key, Param, ParamKind, Who, escape};
+use wire::{Event, Graphql, Key, Param, ParamKind, Who, escape};
 
-use crate::decode::Undecoded;
+use crate::body::Side;
+use crate::decode::{Around, Format, Input, Undecoded, Values};
 use crate::http::{self, Authorization};
 use crate::mask::mask;
 use crate::plan::{AddressMode, BuiltinSlots, ContextSpec, KeySpec, PathMode, Plan};
@@ -69,6 +71,7 @@ impl Plan {
             user: who(&ctx, ParamKind::User),
             role: who(&ctx, ParamKind::Role),
             ctx,
+            gql: reading.graphql(undecoded),
             ..Event::default()
         }
     }
@@ -117,23 +120,37 @@ struct Reading<'a> {
     secret: &'a Secret,
     /// All of the snapshot's text, when it is UTF-8, as nearly always.
     utf8: Option<&'a str>,
+    request_body: Document,
+    response_body: Document,
+    query: Document,
 }
+
+/// The values of an input that is read at once, when the first of them is asked for. Each is asked
+/// for once, so it is given away.
+type Document = RefCell<Option<Values>>;
 
 impl<'a> Reading<'a> {
     fn new(plan: &'a Plan, snapshot: &'a Snapshot, secret: &'a Secret) -> Self {
-        Self { plan, snapshot, secret, utf8: snapshot.utf8() }
+        let [request_body, response_body, query] = [const { RefCell::new(None) }; 3];
+        Self { plan, snapshot, secret, utf8: snapshot.utf8(), request_body, response_body, query }
     }
 
     fn identify(&self, undecoded: &mut Undecoded) -> Identity<'a> {
         let keys = self.plan.spec.keys.iter().zip(&self.plan.key_inputs);
-        keys.into_iter()
-            .find_map(|(key, &input)| self.own_key(key, input, undecoded))
+        keys.enumerate()
+            .find_map(|(number, (key, &input))| self.own_key(number, key, input, undecoded))
             .or_else(|| self.builtin_key(self.plan.builtin.as_ref()?))
             .unwrap_or_else(|| self.address_key())
     }
 
-    fn own_key(&self, key: &'a KeySpec, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Identity<'a>> {
-        let value = self.value(&key.source, input, undecoded).filter(|value| !value.is_empty())?;
+    fn own_key(
+        &self,
+        number: usize,
+        key: &'a KeySpec,
+        input: Option<Slot>,
+        undecoded: &mut Undecoded,
+    ) -> Option<Identity<'a>> {
+        let value = self.value(number, &key.source, input, undecoded).filter(|value| !value.is_empty())?;
         let sid = match &key.group {
             None => self.secret.id(identity::OWN, &[&value]),
             Some(group) => self.secret.id(&identity::group(&self.text_of(group)), &[&value]),
@@ -210,11 +227,18 @@ impl<'a> Reading<'a> {
 
     fn params(&self, undecoded: &mut Undecoded) -> Vec<Param<'a>> {
         let contexts = self.plan.spec.contexts.iter().zip(&self.plan.context_inputs);
-        contexts.filter_map(|(context, &input)| self.param(context, input, undecoded)).collect()
+        let numbered = contexts.zip(self.plan.spec.keys.len()..);
+        numbered.filter_map(|((context, &input), number)| self.param(number, context, input, undecoded)).collect()
     }
 
-    fn param(&self, context: &'a ContextSpec, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Param<'a>> {
-        let value = self.value(&context.source, input, undecoded)?;
+    fn param(
+        &self,
+        number: usize,
+        context: &'a ContextSpec,
+        input: Option<Slot>,
+        undecoded: &mut Undecoded,
+    ) -> Option<Param<'a>> {
+        let value = self.value(number, &context.source, input, undecoded)?;
         let (value, hashed) = self.leaving(value, context.hash);
         Some(Param {
             source: Cow::Borrowed(&context.text),
@@ -241,10 +265,69 @@ impl<'a> Reading<'a> {
         Cow::Owned(identity::hex(&self.secret.pseudonym(value)))
     }
 
-    /// The value of a source, decoded. `input` is the header that it reads, when it reads one.
-    fn value(&self, source: &Source, input: Option<Slot>, undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
-        let raw = self.raw(&source.origin, input)?;
-        source.decoders.iter().try_fold(raw, |value, decoder| decoder.apply(value, undecoded))
+    /// The value of a source, decoded. `number` is its place among all keys and contexts, `input` the
+    /// header that it reads, when it reads one.
+    fn value(
+        &self,
+        number: usize,
+        source: &Source,
+        input: Option<Slot>,
+        undecoded: &mut Undecoded,
+    ) -> Option<Cow<'a, [u8]>> {
+        match source.origin {
+            Origin::RequestBody => self.request_body_value(number, undecoded).map(Cow::Owned),
+            Origin::ResponseBody => {
+                let body = &self.plan.documents.response_body;
+                let read = |out: &mut _| body.read(self.snapshot, Side::Response, out, undecoded);
+                self.document_value(&self.response_body, number, read).map(Cow::Owned)
+            }
+            Origin::QueryString => self.query_value(number, undecoded).map(Cow::Owned),
+            _ => {
+                let raw = self.raw(&source.origin, input)?;
+                source.decoders.iter().try_fold(raw, |value, decoder| decoder.apply(value, undecoded))
+            }
+        }
+    }
+
+    fn request_body_value(&self, number: usize, undecoded: &mut Undecoded) -> Option<Vec<u8>> {
+        let body = &self.plan.documents.request_body;
+        let read = |out: &mut _| body.read(self.snapshot, Side::Request, out, undecoded);
+        self.document_value(&self.request_body, number, read)
+    }
+
+    fn query_value(&self, number: usize, undecoded: &mut Undecoded) -> Option<Vec<u8>> {
+        let (input, around) = (Input::whole(self.target().1), Around { content_type: None, query: true });
+        let tree = &self.plan.documents.query;
+        let read = |out: &mut _| tree.read(input, Format::Graphql, around, out, undecoded);
+        self.document_value(&self.query, number, read)
+    }
+
+    /// Takes one value of a document, which is read when it was not yet.
+    fn document_value(&self, document: &Document, number: usize, read: impl FnOnce(&mut Values)) -> Option<Vec<u8>> {
+        let mut values = document.borrow_mut();
+        let values = values.get_or_insert_with(|| {
+            let mut values = vec![None; self.plan.documents.values + 2];
+            read(&mut values);
+            values
+        });
+        values.get_mut(number)?.take()
+    }
+
+    /// The GraphQL operation, when the plan reads GraphQL and the request is one.
+    fn graphql(&self, undecoded: &mut Undecoded) -> Option<Graphql<'a>> {
+        let documents = &self.plan.documents;
+        let behind = documents.values;
+        let (kind, operation) = if documents.request_body.tree.begins_with(Format::Graphql)
+            && let Some(kind) = self.request_body_value(behind, undecoded)
+        {
+            (kind, self.request_body_value(behind + 1, undecoded))
+        } else if documents.query.begins_with(Format::Graphql) {
+            (self.query_value(behind, undecoded)?, self.query_value(behind + 1, undecoded))
+        } else {
+            return None;
+        };
+        let text = |bytes: Vec<u8>| cut(Cow::Owned(escape(&bytes).into_owned()), SHOWN);
+        Some(Graphql { kind: text(kind), operation: operation.map(text).unwrap_or_default() })
     }
 
     fn raw(&self, origin: &Origin, input: Option<Slot>) -> Option<Cow<'a, [u8]>> {
@@ -264,6 +347,8 @@ impl<'a> Reading<'a> {
             Origin::Query(name) => return uri::parameter(self.target().1, name),
             Origin::Status => return self.status(),
             Origin::Value(template) => return self.evaluate(template).map(Cow::Owned),
+            // Read by `value`, many values at once.
+            Origin::RequestBody | Origin::ResponseBody | Origin::QueryString => return None,
         };
         Some(Cow::Borrowed(borrowed))
     }

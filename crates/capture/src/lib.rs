@@ -9,15 +9,16 @@
 //! - Only what the plan names, and the fields of the record format, are in an event. Keys leave as
 //!   pseudonyms unless the plan says `show`.
 //! - Nothing here fails for a request: what cannot be read is absent, and counted.
-//! - Memory for one request is bounded by [`MAX_VALUE`] and [`MAX_SNAPSHOT`].
+//! - Memory for one request is bounded by [`MAX_VALUE`] and [`MAX_SNAPSHOT`], and by the plan's limit
+//!   for each body.
 //!
 //! This crate knows nothing of NGINX and nothing of how events travel.
 #![forbid(unsafe_code)]
 
+mod body;
 mod decode;
 mod extract;
 mod http;
-mod json;
 pub mod line;
 mod mask;
 mod plan;
@@ -25,8 +26,12 @@ mod snapshot;
 mod source;
 mod uri;
 
-pub use decode::{Decoder, Undecoded};
+pub use body::{BodyPlan, Side};
+pub use decode::{Decoder, Format, GraphqlPath, Reason, Undecoded, XmlPath};
 pub use extract::{Identity, NodeFacts};
-pub use plan::{AddressMode, ContextSpec, HeaderSlot, KeySpec, MAX_PARAMETERS, PathMode, Plan, PlanSpec, VariableSlot};
-pub use snapshot::{Facts, MAX_SNAPSHOT, MAX_VALUE, Slot, Snapshot};
+pub use plan::{
+    AddressMode, ContextSpec, DEFAULT_BODY_LIMIT, HeaderSlot, KeySpec, MAX_PARAMETERS, PathMode, Plan, PlanSpec,
+    VariableSlot,
+};
+pub use snapshot::{Body, Facts, MAX_SNAPSHOT, MAX_VALUE, Slot, Snapshot};
 pub use source::{Origin, Piece, Source, SourceError, Template, is_sensitive};

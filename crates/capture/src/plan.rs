@@ -6,11 +6,16 @@
 use identity::BUILTIN_HEADERS;
 use wire::ParamKind;
 
+use crate::body::{BodyPlan, Side};
+use crate::decode::{Decoder, Format, GraphqlPath, Tree};
 use crate::snapshot::Slot;
 use crate::source::{Origin, Source, Template};
 
 /// Most keys and contexts together.
 pub const MAX_PARAMETERS: usize = 32;
+
+/// How many bytes of a body are looked at unless the configuration says otherwise.
+pub const DEFAULT_BODY_LIMIT: usize = 64 << 10;
 
 /// A grouping key as configured.
 #[derive(Clone, Debug)]
@@ -79,6 +84,8 @@ pub struct PlanSpec {
     pub address: AddressMode,
     /// How paths leave.
     pub path: PathMode,
+    /// How many bytes of a body are looked at, each way.
+    pub body_limit: usize,
 }
 
 impl Default for PlanSpec {
@@ -90,6 +97,7 @@ impl Default for PlanSpec {
             builtin_keys: true,
             address: AddressMode::default(),
             path: PathMode::default(),
+            body_limit: DEFAULT_BODY_LIMIT,
         }
     }
 }
@@ -124,6 +132,45 @@ pub struct Plan {
     pub(crate) key_inputs: Vec<Option<Slot>>,
     /// Inputs of the contexts, in their order.
     pub(crate) context_inputs: Vec<Option<Slot>>,
+    pub(crate) documents: Documents,
+}
+
+/// Inputs of which several values are read at once. Keys and contexts are numbered in their order,
+/// contexts behind keys.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) request_body: BodyPlan,
+    pub(crate) response_body: BodyPlan,
+    /// The query string, as a GraphQL request.
+    pub(crate) query: Tree,
+    /// How many values there are.
+    pub(crate) values: usize,
+}
+
+impl Documents {
+    /// Behind the values of keys and contexts: type and name of a GraphQL operation, which every
+    /// event tells whose plan reads GraphQL.
+    const GRAPHQL: [GraphqlPath; 2] = [GraphqlPath::Type, GraphqlPath::Operation];
+
+    fn new(spec: &PlanSpec) -> Self {
+        let mut documents = Self { values: spec.keys.len() + spec.contexts.len(), ..Self::default() };
+        let keys = spec.keys.iter().map(|key| &key.source);
+        for (number, source) in keys.chain(spec.contexts.iter().map(|context| &context.source)).enumerate() {
+            match source.origin {
+                Origin::RequestBody => documents.request_body.tree.add(&source.decoders, number),
+                Origin::ResponseBody => documents.response_body.tree.add(&source.decoders, number),
+                Origin::QueryString => documents.query.add(&source.decoders, number),
+                _ => {}
+            }
+        }
+        let trees = [&mut documents.request_body.tree, &mut documents.query];
+        for tree in trees.into_iter().filter(|tree| tree.begins_with(Format::Graphql)) {
+            for (number, path) in Self::GRAPHQL.into_iter().enumerate() {
+                tree.add(&[Decoder::Graphql(path)], documents.values + number);
+            }
+        }
+        documents
+    }
 }
 
 /// Where the values of the built-in keys are.
@@ -147,7 +194,22 @@ impl Plan {
         let key_inputs = spec.keys.iter().map(|key| inputs.origin(&key.source.origin)).collect();
         let context_inputs = spec.contexts.iter().map(|context| inputs.origin(&context.source.origin)).collect();
         let builtin = spec.builtin_keys.then(|| inputs.builtin_keys());
-        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs }
+        let documents = Documents::new(&spec);
+        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs, documents }
+    }
+
+    /// What is wanted of the bodies that go one way; `None` when nothing is.
+    pub fn body(&self, side: Side) -> Option<&BodyPlan> {
+        let body = match side {
+            Side::Request => &self.documents.request_body,
+            Side::Response => &self.documents.response_body,
+        };
+        (!body.tree.is_empty()).then_some(body)
+    }
+
+    /// How many bytes of a body to copy, each way.
+    pub fn body_limit(&self) -> usize {
+        self.spec.body_limit
     }
 
     /// Request headers to copy.
@@ -217,7 +279,10 @@ impl Inputs {
             | Origin::Host
             | Origin::Ip
             | Origin::Scheme
-            | Origin::Status => None,
+            | Origin::Status
+            | Origin::QueryString
+            | Origin::RequestBody
+            | Origin::ResponseBody => None,
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::Plan;
+use crate::body::Side;
+use crate::decode::Input;
 
 /// Longest value that is copied, in bytes. Longer ones are absent, and counted.
 pub const MAX_VALUE: usize = 64 << 10;
@@ -26,8 +28,16 @@ impl Slot {
     pub const PROTO: Self = Self(3);
     /// `$remote_addr`.
     pub const IP: Self = Self(4);
+    /// `Content-Type` of a copied request body.
+    pub const REQUEST_TYPE: Self = Self(5);
+    /// Its `Content-Encoding`.
+    pub const REQUEST_ENCODING: Self = Self(6);
+    /// `Content-Type` of a copied response body.
+    pub const RESPONSE_TYPE: Self = Self(7);
+    /// Its `Content-Encoding` as the copied bytes have it, which need not be what the client got.
+    pub const RESPONSE_ENCODING: Self = Self(8);
     /// The first slot that a plan gives away.
-    pub(crate) const FIRST_FREE: u16 = 5;
+    pub(crate) const FIRST_FREE: u16 = 9;
 }
 
 /// What is known of a request without copying text.
@@ -59,6 +69,21 @@ pub struct Facts {
     pub merge_slashes: bool,
 }
 
+/// A body, or the beginning of one.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// Its bytes, up to the limit of the plan.
+    pub bytes: Vec<u8>,
+    /// Whether more came than was copied.
+    pub cut: bool,
+}
+
+impl Body {
+    pub(crate) fn input(&self) -> Input<'_> {
+        Input { bytes: &self.bytes, cut: self.cut }
+    }
+}
+
 /// The copied bytes of one request, by slot. Made to be used again: [`Snapshot::reset`] keeps the
 /// memory.
 #[derive(Debug, Default)]
@@ -67,6 +92,8 @@ pub struct Snapshot {
     pub plan: Option<Arc<Plan>>,
     /// What is known without text.
     pub facts: Facts,
+    request_body: Option<Body>,
+    response_body: Option<Body>,
     /// Values that were too long to copy.
     pub oversized: u32,
     /// The first value of each slot of the plan.
@@ -112,6 +139,29 @@ impl Snapshot {
         self.text.clear();
         self.text.extend_from_slice(&BEFORE);
         self.oversized = 0;
+        self.drop_bodies();
+    }
+
+    /// Takes a body over; it was collected elsewhere while it passed, so nothing is copied again.
+    pub fn put_body(&mut self, side: Side, body: Body) {
+        match side {
+            Side::Request => self.request_body = Some(body),
+            Side::Response => self.response_body = Some(body),
+        }
+    }
+
+    /// The body that went one way.
+    pub fn body(&self, side: Side) -> Option<&Body> {
+        match side {
+            Side::Request => self.request_body.as_ref(),
+            Side::Response => self.response_body.as_ref(),
+        }
+    }
+
+    /// Gives the bodies up, the first thing to go when memory is short.
+    pub fn drop_bodies(&mut self) {
+        self.request_body = None;
+        self.response_body = None;
     }
 
     /// Copies a value. A slot may get several (repeated headers); their order is kept.
@@ -183,6 +233,8 @@ impl Snapshot {
     /// Bytes of memory that it holds on to.
     pub fn memory(&self) -> usize {
         let spans = self.first.capacity() * size_of::<Span>() + self.more.capacity() * size_of::<(Slot, Span)>();
-        size_of::<Self>() + self.text.capacity() + spans
+        let bodies = [&self.request_body, &self.response_body].into_iter().flatten();
+        let bodies: usize = bodies.map(|body| body.bytes.capacity()).sum();
+        size_of::<Self>() + self.text.capacity() + spans + bodies
     }
 }

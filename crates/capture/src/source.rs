@@ -5,9 +5,16 @@
 //! written in double quotes; an unquoted segment that is the name of a decoder starts that decoder,
 //! so a JSON member of such a name is quoted too.
 
+mod decoders;
+mod segments;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::decode::Decoder;
+use decoders::{DECODERS, decoders};
+use segments::{Segments, segments};
 
 /// A parsed source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +54,12 @@ pub enum Origin {
     ResponseCookie(String),
     /// The response's status.
     Status,
+    /// The query string as a GraphQL request.
+    QueryString,
+    /// The request's body, content codings taken off.
+    RequestBody,
+    /// The response's body, likewise.
+    ResponseBody,
     /// An NGINX value.
     Value(Template),
 }
@@ -82,9 +95,6 @@ pub enum SourceError {
         /// What would be right.
         expected: &'static str,
     },
-    /// Planned, not there yet.
-    #[error("needs {0}, which this version cannot read yet")]
-    NotYet(String),
     /// A part that needs a name has none.
     #[error("ends after \"{0}\", expected a name behind it, as in \"{1}\"")]
     MissingName(String, &'static str),
@@ -105,11 +115,8 @@ pub enum SourceError {
     Syntax(String),
 }
 
-const REQUEST_PARTS: &str = "header, cookie, query, path, uri, method, host, ip, scheme, var";
-const RESPONSE_PARTS: &str = "header, cookie, status";
-const DECODERS: &str = "json, jwt, base64, percent, bearer";
-/// Decoders and parts of the contract that a later version brings.
-const LATER_DECODERS: [&str; 5] = ["form", "multipart", "xml", "graphql", "gzip"];
+const REQUEST_PARTS: &str = "header, cookie, query, path, uri, method, host, ip, scheme, var, body";
+const RESPONSE_PARTS: &str = "header, cookie, status, body";
 /// Longer sources are nobody's intention.
 const MAX_SOURCE: usize = 1024;
 
@@ -134,11 +141,7 @@ impl Source {
             "response" => response_origin(&mut rest)?,
             other => return Err(SourceError::UnknownSide(other.to_owned())),
         };
-        let mut decoders = Vec::new();
-        while let Some(segment) = rest.next() {
-            decoders.push(decoder(segment, &mut rest)?);
-        }
-        Ok(Self { origin, decoders })
+        Ok(Self { origin, decoders: decoders(&mut rest)? })
     }
 
     /// What readers call a value of this source unless the configuration says otherwise: the last
@@ -204,91 +207,21 @@ fn variable_name(text: &str) -> Result<(&str, &str), SourceError> {
     if name.is_empty() || !name.chars().all(is_name) { Err(bad()) } else { Ok((name, rest)) }
 }
 
-/// A segment and whether it was quoted (a quoted one never names a decoder).
-#[derive(Debug)]
-struct Segment {
-    text: String,
-    quoted: bool,
-}
-
-struct Segments<'a> {
-    all: &'a [Segment],
-    at: usize,
-}
-
-impl<'a> Segments<'a> {
-    fn next(&mut self) -> Option<&'a Segment> {
-        let segment = self.all.get(self.at)?;
-        self.at += 1;
-        Some(segment)
-    }
-
-    fn next_text(&mut self) -> Option<&'a str> {
-        self.next().map(|segment| segment.text.as_str())
-    }
-
-    /// The segment that follows, when `wanted` takes it.
-    fn next_if(&mut self, wanted: impl Fn(&Segment) -> bool) -> Option<&'a Segment> {
-        let segment = self.all.get(self.at).filter(|segment| wanted(segment))?;
-        self.at += 1;
-        Some(segment)
-    }
-
-    /// The segments up to the next decoder's name.
-    fn path(&mut self) -> Vec<String> {
-        let mut path = Vec::new();
-        while let Some(segment) = self.next_if(|segment| segment.quoted || !is_decoder(&segment.text)) {
-            path.push(segment.text.clone());
-        }
-        path
-    }
-}
-
-fn is_decoder(text: &str) -> bool {
-    ["json", "jwt", "base64", "percent", "bearer"].contains(&text) || LATER_DECODERS.contains(&text)
-}
-
-/// Splits at dots outside double quotes.
-fn segments(text: &str) -> Result<Vec<Segment>, SourceError> {
-    let mut segments = Vec::new();
-    let mut rest = text;
-    loop {
-        let (segment, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let (inner, after) = quoted
-                .split_once('"')
-                .ok_or_else(|| SourceError::Syntax(format!("has a quote without end at \"{rest}\"")))?;
-            (Segment { text: inner.to_owned(), quoted: true }, after)
-        } else {
-            let end = rest.find('.').unwrap_or(rest.len());
-            let (plain, after) = rest.split_at(end);
-            (Segment { text: plain.to_owned(), quoted: false }, after)
-        };
-        if segment.text.is_empty() {
-            return Err(SourceError::Syntax("has an empty segment".into()));
-        }
-        if !segment.quoted && segment.text.contains('"') {
-            return Err(SourceError::Syntax(format!("has a quote inside the segment \"{}\"", segment.text)));
-        }
-        segments.push(segment);
-        rest = match after.strip_prefix('.') {
-            Some(rest) => rest,
-            None if after.is_empty() => return Ok(segments),
-            None => return Err(SourceError::Syntax(format!("has \"{after}\" behind a quoted segment"))),
-        };
-    }
-}
-
 fn request_origin(rest: &mut Segments) -> Result<Origin, SourceError> {
     let part = rest.next_text().ok_or(SourceError::MissingName("request".into(), "request.header.X-User"))?;
-    let mut name = |example| {
+    let name = |rest: &mut Segments, example| {
         rest.next_text().map(str::to_owned).ok_or(SourceError::MissingName(format!("request.{part}"), example))
     };
     Ok(match part {
-        "header" => Origin::RequestHeader(name("request.header.X-User")?.to_ascii_lowercase()),
-        "cookie" => Origin::RequestCookie(name("request.cookie.sid")?),
-        "query" => Origin::Query(name("request.query.token")?),
+        "header" => Origin::RequestHeader(name(rest, "request.header.X-User")?.to_ascii_lowercase()),
+        "cookie" => Origin::RequestCookie(name(rest, "request.cookie.sid")?),
+        // GraphQL stands in several fields of a query string; its own words tell it from a field "graphql".
+        "query" if rest.sees(0, &["graphql"]) && rest.sees(1, &["operation", "type", "arg", "var"]) => {
+            Origin::QueryString
+        }
+        "query" => Origin::Query(name(rest, "request.query.token")?),
         "var" => {
-            let name = format!("${}", name("request.var.ssl_client_fingerprint")?);
+            let name = format!("${}", name(rest, "request.var.ssl_client_fingerprint")?);
             match variable_name(&name)? {
                 (variable, "") => Origin::Value(Template(vec![Piece::Variable(variable.to_ascii_lowercase())])),
                 _ => return Err(SourceError::NoVariable(name)),
@@ -305,7 +238,7 @@ fn request_origin(rest: &mut Segments) -> Result<Origin, SourceError> {
         "host" => Origin::Host,
         "ip" => Origin::Ip,
         "scheme" => Origin::Scheme,
-        "body" => return Err(SourceError::NotYet("the request's body".into())),
+        "body" => Origin::RequestBody,
         other => {
             return Err(SourceError::UnknownPart { side: "request", part: other.into(), expected: REQUEST_PARTS });
         }
@@ -321,36 +254,11 @@ fn response_origin(rest: &mut Segments) -> Result<Origin, SourceError> {
         "header" => Origin::ResponseHeader(name("response.header.X-Token")?.to_ascii_lowercase()),
         "cookie" => Origin::ResponseCookie(name("response.cookie.sid")?),
         "status" => Origin::Status,
-        "body" => return Err(SourceError::NotYet("the response's body".into())),
+        "body" => Origin::ResponseBody,
         other => {
             return Err(SourceError::UnknownPart { side: "response", part: other.into(), expected: RESPONSE_PARTS });
         }
     })
-}
-
-fn decoder(segment: &Segment, rest: &mut Segments) -> Result<Decoder, SourceError> {
-    let path_of = |rest: &mut Segments, name, example| match rest.path() {
-        path if path.is_empty() => Err(SourceError::MissingPath(name, example)),
-        path => Ok(path),
-    };
-    match segment.text.as_str() {
-        _ if segment.quoted => Err(SourceError::UnknownDecoder(segment.text.clone())),
-        "json" => Ok(Decoder::Json(path_of(rest, "json", "json.user.id")?)),
-        "jwt" => {
-            let part = rest.next_text().unwrap_or_default();
-            let example = "jwt.payload.sub";
-            match part {
-                "header" => Ok(Decoder::JwtHeader(path_of(rest, "jwt.header", "jwt.header.kid")?)),
-                "payload" => Ok(Decoder::JwtPayload(path_of(rest, "jwt.payload", example)?)),
-                _ => Err(SourceError::MissingPath("jwt", example)),
-            }
-        }
-        "base64" => Ok(Decoder::Base64),
-        "percent" => Ok(Decoder::Percent),
-        "bearer" => Ok(Decoder::Bearer),
-        later if LATER_DECODERS.contains(&later) => Err(SourceError::NotYet(format!("the decoder \"{later}\""))),
-        other => Err(SourceError::UnknownDecoder(other.to_owned())),
-    }
 }
 
 impl fmt::Display for Template {
@@ -359,145 +267,5 @@ impl fmt::Display for Template {
             Piece::Text(text) => f.write_str(text),
             Piece::Variable(name) => write!(f, "${{{name}}}"),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> Source {
-        Source::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
-    }
-
-    fn error(text: &str) -> String {
-        Source::parse(text).expect_err(text).to_string()
-    }
-
-    #[test]
-    fn each_part_of_the_contract_is_understood() {
-        for (text, origin) in [
-            ("request.header.X-Token", Origin::RequestHeader("x-token".into())),
-            ("request.cookie.sid", Origin::RequestCookie("sid".into())),
-            ("request.query.token", Origin::Query("token".into())),
-            ("request.path", Origin::Path),
-            ("request.path.2", Origin::PathSegment(2)),
-            ("request.uri", Origin::Uri),
-            ("request.method", Origin::Method),
-            ("request.host", Origin::Host),
-            ("request.ip", Origin::Ip),
-            ("request.scheme", Origin::Scheme),
-            ("request.var.Foo", Origin::Value(Template(vec![Piece::Variable("foo".into())]))),
-            ("response.header.X-Token", Origin::ResponseHeader("x-token".into())),
-            ("response.cookie.sid", Origin::ResponseCookie("sid".into())),
-            ("response.status", Origin::Status),
-        ] {
-            assert_eq!(parsed(text), Source { origin, decoders: Vec::new() }, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_quoted_segment_holds_dots_and_decoder_names() {
-        assert_eq!(parsed("request.cookie.\"connect.sid\"").origin, Origin::RequestCookie("connect.sid".into()));
-        assert_eq!(
-            parsed("request.header.X.json.\"base64\".base64").decoders,
-            [Decoder::Json(vec!["base64".into()]), Decoder::Base64]
-        );
-    }
-
-    #[test]
-    fn decoders_are_chained_in_any_order() {
-        assert_eq!(
-            parsed("request.header.X-State.percent.base64.json.a.0.json.b").decoders,
-            [
-                Decoder::Percent,
-                Decoder::Base64,
-                Decoder::Json(vec!["a".into(), "0".into()]),
-                Decoder::Json(vec!["b".into()])
-            ]
-        );
-        assert_eq!(
-            parsed("request.header.Authorization.jwt.payload.details.username").decoders,
-            [Decoder::JwtPayload(vec!["details".into(), "username".into()])]
-        );
-    }
-
-    #[test]
-    fn an_nginx_value_is_text_and_variables() {
-        assert_eq!(
-            parsed("$arg_a:${arg_B}x").origin,
-            Origin::Value(Template(vec![
-                Piece::Variable("arg_a".into()),
-                Piece::Text(":".into()),
-                Piece::Variable("arg_b".into()),
-                Piece::Text("x".into()),
-            ]))
-        );
-    }
-
-    #[test]
-    fn errors_say_what_would_be_right() {
-        for (text, says) in [
-            ("header.X", "expected \"request\", \"response\""),
-            ("request", "as in \"request.header.X-User\""),
-            ("request.head.X", "expected one of: header, cookie, query"),
-            ("response.query.x", "expected one of: header, cookie, status"),
-            ("request.header", "expected a name"),
-            ("request.header.X.rot13", "no decoder \"rot13\", expected one of: json, jwt"),
-            ("request.header.X.json", "as in \"json.user.id\""),
-            ("request.header.X.jwt.sub", "as in \"jwt.payload.sub\""),
-            ("request.body.json.a", "the request's body, which this version cannot read yet"),
-            ("request.header.X.gzip", "the decoder \"gzip\", which this version cannot read yet"),
-            ("request..x", "empty segment"),
-            ("request.header.\"x", "quote without end"),
-            ("request.header.$x", "to decode a variable"),
-            ("$", "no valid variable name"),
-            ("request.var.a-b", "no valid variable name"),
-            ("$1", "\"$user\""),
-            ("${a", "no valid variable name"),
-        ] {
-            let error = error(text);
-            assert!(error.contains(says), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_value_is_called_by_the_last_segment_of_its_source() {
-        for (text, name) in [
-            ("request.header.X-User", "X-User"),
-            ("request.header.Authorization.jwt.payload.sub", "sub"),
-            ("request.cookie.\"connect.sid\"", "connect.sid"),
-            ("$arg_a:$arg_b", "$arg_a:$arg_b"),
-        ] {
-            assert_eq!(Source::default_name(text), name);
-        }
-    }
-
-    #[test]
-    fn sources_that_name_credentials_are_sensitive() {
-        for source in [
-            "request.header.Authorization.jwt.payload.sub",
-            "request.cookie.theme",
-            "response.cookie.x",
-            "request.query.access_token",
-            "request.header.Api_Key",
-            "request.header.X-API-Key",
-            "$http_authorization",
-            "$cookie_a",
-            "request.query.client_secret",
-            "request.query.Password",
-        ] {
-            assert!(is_sensitive(source), "{source}");
-        }
-        for source in ["request.header.X-User", "request.query.page", "request.path.1", "$host"] {
-            assert!(!is_sensitive(source), "{source}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_a_source_or_an_error(text in "(request|response|\\$)?[.\"a-z0-9$]{0,40}") {
-            let _ = Source::parse(&text);
-        }
     }
 }

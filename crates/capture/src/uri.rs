@@ -67,15 +67,21 @@ pub(crate) fn segment(path: &[u8], n: usize) -> Option<&[u8]> {
 
 /// The first value of a query parameter, decoded.
 pub(crate) fn parameter<'a>(query: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
-    query.split(|&b| b == b'&').find_map(|pair| {
-        let at = pair.iter().position(|&b| b == b'=').unwrap_or(pair.len());
-        let (found, value) = pair.split_at(at);
-        (form_decode(found).as_ref() == name.as_bytes()).then(|| form_decode(value.get(1..).unwrap_or_default()))
+    query.split(|&b| b == b'&').find_map(|field| {
+        let (found, value) = pair(field);
+        (found.as_ref() == name.as_bytes()).then(|| form_decode(value))
     })
 }
 
+/// The decoded name and the raw value of a field `name=value`.
+pub(crate) fn pair(field: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
+    let at = memchr::memchr(b'=', field).unwrap_or(field.len());
+    let (name, value) = field.split_at(at);
+    (form_decode(name), value.get(1..).unwrap_or_default())
+}
+
 /// Percent-decoding with `+` as space.
-fn form_decode(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn form_decode(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }
