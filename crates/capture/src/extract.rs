@@ -342,7 +342,7 @@ impl<'a> Reading<'a> {
             Origin::Host => self.snapshot.get(Slot::HOST)?,
             Origin::Ip => self.snapshot.get(Slot::IP)?,
             Origin::Scheme => scheme(self.snapshot.facts.https).as_bytes(),
-            Origin::Path => return Some(self.normalized_path()),
+            Origin::Path => return self.snapshot.get(Slot::TARGET).map(|_| self.normalized_path()),
             Origin::PathSegment(n) => return self.path_segment(*n),
             Origin::Query(name) => return uri::parameter(self.target().1, name),
             Origin::Status => return self.status(),

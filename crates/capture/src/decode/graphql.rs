@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::input::{Found, Input};
@@ -57,7 +58,12 @@ pub(crate) fn read(input: Input, paths: &[&GraphqlPath]) -> Found<'static> {
             let mut requests = Vec::new();
             let mut reader = serde_json::Deserializer::from_slice(without_mark(input.bytes));
             if let Err(error) = reader.deserialize_seq(Requests(&mut requests)) {
-                found.failure = Some(if error.is_eof() { input.end() } else { Reason::Malformed });
+                found.failure = Some(match error.classify() {
+                    Category::Eof => input.end(),
+                    // Our own: there are too many.
+                    Category::Data if requests.len() == MAX_BATCH => Reason::TooLarge,
+                    _ => Reason::Malformed,
+                });
             }
             for request in requests {
                 read_json(Input::whole(request.get().as_bytes()), paths, &mut found);

@@ -29,6 +29,7 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
         values: vec![Vec::new(); paths.len()],
         open: (0..paths.len()).fold(0, |all, i| all | bit(i)),
         broken: false,
+        ended: false,
     };
     let mut reader = serde_json::Deserializer::from_slice(document);
     let all = walk.open;
@@ -37,7 +38,7 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     if let Err(error) = read
         && walk.open != 0
     {
-        failure = Some(if error.is_eof() { input.end() } else { Reason::Malformed });
+        failure = Some(if error.is_eof() || walk.ended { input.end() } else { Reason::Malformed });
     }
     // A list that was left open is not whole.
     let incomplete = if failure.is_some() { walk.open } else { 0 };
@@ -80,6 +81,8 @@ struct Walk<'w, 'd> {
     open: Paths,
     /// A wanted string could not be unescaped.
     broken: bool,
+    /// A wanted number goes up to the end.
+    ended: bool,
 }
 
 impl<'d> Walk<'_, 'd> {
@@ -160,6 +163,7 @@ impl<'d> DeserializeSeed<'d> for At<'_, '_, 'd> {
         }
         let raw = <&'d RawValue as serde::Deserialize>::deserialize(d)?;
         if self.walk.may_be_cut(raw) {
+            self.walk.ended = true;
             return Err(serde::de::Error::custom("a number without end"));
         }
         self.walk.take(raw, here, self.listed);

@@ -1,0 +1,5 @@
+//! What each source gives, for everything that a value or a body can be.
+
+mod request;
+mod table;
+mod together;
