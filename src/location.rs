@@ -90,6 +90,7 @@ impl LocConf {
             address: self.address.unwrap_or_default(),
             path: self.path.unwrap_or_default(),
             body_limit: default.body_limit,
+            mcp: default.mcp,
         }
     }
 }

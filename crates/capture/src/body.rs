@@ -1,5 +1,7 @@
 //! Bodies: what a plan wants of them, and how a copied one is read.
 
+use std::borrow::Cow;
+
 use crate::decode::{Around, Coding, Format, Input, Reason, Tree, Undecoded, Values, inflate};
 use crate::snapshot::{Slot, Snapshot};
 
@@ -30,41 +32,43 @@ impl BodyPlan {
 
     /// Reads all values from the copied body.
     pub(crate) fn read(&self, snapshot: &Snapshot, side: Side, out: &mut Values, undecoded: &mut Undecoded) {
-        let Some(body) = snapshot.body(side).filter(|body| !body.bytes.is_empty()) else { return };
-        let content_type = snapshot.get(side.content_type());
-        let around = Around { content_type, query: false };
-        if !self.tree.fits(&around) {
-            return;
+        let around = Around { content_type: snapshot.get(side.content_type()), query: false };
+        if self.tree.fits(&around)
+            && let Some(body) = decoded(snapshot, side, undecoded)
+        {
+            self.tree.read(body.input(), Format::Body, around, out, undecoded);
         }
-        let codings = snapshot.get(side.content_encoding()).unwrap_or_default();
-        let mut decoded = None;
-        for (number, name) in codings.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii).enumerate() {
-            if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
-                continue;
-            }
-            let Some(coding) = Coding::of(name).filter(|_| number < MAX_CODINGS) else {
-                return undecoded.count(Format::Body, Reason::Unsupported);
-            };
-            let input = decoded.as_ref().map_or(body.input(), Decoded::input);
-            let found = inflate(input, coding);
-            found.count(coding.format(), undecoded);
-            let cut = found.cut;
-            let Some(bytes) = found.into_value() else { return };
-            decoded = Some(Decoded { bytes, cut });
-        }
-        let input = decoded.as_ref().map_or(body.input(), Decoded::input);
-        self.tree.read(input, Format::Body, around, out, undecoded);
     }
 }
 
+/// The copied body without its content codings. `None` when there is none, or it cannot be inflated.
+pub(crate) fn decoded<'s>(snapshot: &'s Snapshot, side: Side, undecoded: &mut Undecoded) -> Option<Decoded<'s>> {
+    let body = snapshot.body(side).filter(|body| !body.bytes.is_empty())?;
+    let mut decoded = Decoded { bytes: Cow::Borrowed(&body.bytes), cut: body.cut };
+    let codings = snapshot.get(side.content_encoding()).unwrap_or_default();
+    for (number, name) in codings.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii).enumerate() {
+        if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
+            continue;
+        }
+        let Some(coding) = Coding::of(name).filter(|_| number < MAX_CODINGS) else {
+            undecoded.count(Format::Body, Reason::Unsupported);
+            return None;
+        };
+        let found = inflate(decoded.input(), coding);
+        found.count(coding.format(), undecoded);
+        decoded = Decoded { cut: found.cut, bytes: Cow::Owned(found.into_value()?) };
+    }
+    Some(decoded)
+}
+
 /// A body without a content coding.
-struct Decoded {
-    bytes: Vec<u8>,
+pub(crate) struct Decoded<'s> {
+    bytes: Cow<'s, [u8]>,
     cut: bool,
 }
 
-impl Decoded {
-    fn input(&self) -> Input<'_> {
+impl Decoded<'_> {
+    pub(crate) fn input(&self) -> Input<'_> {
         Input { bytes: &self.bytes, cut: self.cut }
     }
 }

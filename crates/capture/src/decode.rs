@@ -27,6 +27,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 pub use graphql::GraphqlPath;
 pub(crate) use inflate::{Coding, inflate};
 pub(crate) use input::{Around, Found, Input};
+pub(crate) use media::{Media, is_json_rpc, of as media};
 pub(crate) use tree::{Tree, Values};
 pub use undecoded::{Format, Reason, Undecoded};
 pub use xml::XmlPath;

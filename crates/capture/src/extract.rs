@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 
 use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Builtin, Secret};
-use wire::{Event, Graphql, Key, Param, ParamKind, Who, escape};
+use wire::{Event, Graphql, Key, Mcp, Param, ParamKind, Who, escape};
 
-use crate::body::Side;
-use crate::decode::{Around, Format, Input, Undecoded, Values};
+use crate::body::{self, Side};
+use crate::decode::{Around, Format, Input, Media, Undecoded, Values, is_json_rpc, media};
 use crate::http::{self, Authorization};
 use crate::mask::mask;
+use crate::mcp::{Call, McpMode};
 use crate::plan::{AddressMode, BuiltinSlots, ContextSpec, KeySpec, PathMode, Plan};
 use crate::snapshot::{Slot, Snapshot};
 use crate::source::{Origin, Piece, Source, Template};
@@ -72,6 +73,7 @@ impl Plan {
             role: who(&ctx, ParamKind::Role),
             ctx,
             gql: reading.graphql(undecoded),
+            mcp: reading.mcp(undecoded),
             ..Event::default()
         }
     }
@@ -328,6 +330,37 @@ impl<'a> Reading<'a> {
         };
         let text = |bytes: Vec<u8>| cut(Cow::Owned(escape(&bytes).into_owned()), SHOWN);
         Some(Graphql { kind: text(kind), operation: operation.map(text).unwrap_or_default() })
+    }
+
+    /// The call of an AI agent, when the request is one.
+    fn mcp(&self, undecoded: &mut Undecoded) -> Option<Mcp<'a>> {
+        let slots = self.plan.mcp.as_ref()?;
+        let header = |slot: Slot| self.snapshot.get(slot).filter(|value| !value.is_empty());
+        let [session, method, name, version] = slots.request_headers.map(header);
+        let first = header(slots.answer).is_some() && session.is_none();
+        if !first && session.or(method).or(name).or(version).is_none() {
+            return None;
+        }
+        let message = |side: Side, undecoded: &mut Undecoded| {
+            let fits = is_json_rpc(self.snapshot.get(side.content_type()));
+            fits.then(|| body::decoded(self.snapshot, side, undecoded)).flatten()
+        };
+        let call =
+            message(Side::Request, undecoded).map(|body| Call::read(body.input(), undecoded)).unwrap_or_default();
+        let owned = |text: &[u8]| cut(Cow::Owned(escape(text).into_owned()), SHOWN);
+        // A body that was not copied does not hide what every first call is.
+        let method = method.or(call.method.as_deref()).or(first.then_some(b"initialize"))?;
+        let primitive = name.or(call.primitive.as_deref()).unwrap_or_default();
+        let arguments = call.arguments.as_deref().filter(|_| self.plan.spec.mcp == McpMode::Arguments);
+        let stream = self.snapshot.get(Slot::RESPONSE_TYPE).is_some_and(|text| media(text) == Media::Events);
+        let answer = message(Side::Response, undecoded);
+        let error = answer.and_then(|body| call.error(body.input(), stream, undecoded));
+        Some(Mcp {
+            method: owned(method),
+            primitive: owned(primitive),
+            arguments: arguments.map(owned),
+            error: error.as_deref().map(owned),
+        })
     }
 
     fn raw(&self, origin: &Origin, input: Option<Slot>) -> Option<Cow<'a, [u8]>> {

@@ -21,6 +21,7 @@ mod extract;
 mod http;
 pub mod line;
 mod mask;
+mod mcp;
 mod plan;
 mod snapshot;
 mod source;
@@ -29,6 +30,7 @@ mod uri;
 pub use body::{BodyPlan, Side};
 pub use decode::{Decoder, Format, GraphqlPath, Reason, Undecoded, XmlPath};
 pub use extract::{Identity, NodeFacts};
+pub use mcp::McpMode;
 pub use plan::{
     AddressMode, ContextSpec, DEFAULT_BODY_LIMIT, HeaderSlot, KeySpec, MAX_PARAMETERS, PathMode, Plan, PlanSpec,
     VariableSlot,

@@ -7,7 +7,8 @@ use identity::BUILTIN_HEADERS;
 use wire::ParamKind;
 
 use crate::body::{BodyPlan, Side};
-use crate::decode::{Decoder, Format, GraphqlPath, Tree};
+use crate::decode::{self, Decoder, Format, GraphqlPath, Tree};
+use crate::mcp::{self, McpMode};
 use crate::snapshot::Slot;
 use crate::source::{Origin, Source, Template};
 
@@ -86,6 +87,8 @@ pub struct PlanSpec {
     pub path: PathMode,
     /// How many bytes of a body are looked at, each way.
     pub body_limit: usize,
+    /// What is told of calls of AI agents.
+    pub mcp: McpMode,
 }
 
 impl Default for PlanSpec {
@@ -98,6 +101,7 @@ impl Default for PlanSpec {
             address: AddressMode::default(),
             path: PathMode::default(),
             body_limit: DEFAULT_BODY_LIMIT,
+            mcp: McpMode::default(),
         }
     }
 }
@@ -133,6 +137,17 @@ pub struct Plan {
     /// Inputs of the contexts, in their order.
     pub(crate) context_inputs: Vec<Option<Slot>>,
     pub(crate) documents: Documents,
+    /// `None` when nothing is told of calls of AI agents.
+    pub(crate) mcp: Option<McpSlots>,
+}
+
+/// Where the headers of calls of AI agents are.
+#[derive(Debug)]
+pub(crate) struct McpSlots {
+    /// Of [`mcp::HEADERS`], in their order.
+    pub(crate) request_headers: [Slot; mcp::HEADERS.len()],
+    /// `Mcp-Session-Id` of the answer.
+    pub(crate) answer: Slot,
 }
 
 /// Inputs of which several values are read at once. Keys and contexts are numbered in their order,
@@ -195,7 +210,11 @@ impl Plan {
         let context_inputs = spec.contexts.iter().map(|context| inputs.origin(&context.source.origin)).collect();
         let builtin = spec.builtin_keys.then(|| inputs.builtin_keys());
         let documents = Documents::new(&spec);
-        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs, documents }
+        let mcp = (spec.mcp != McpMode::Off).then(|| McpSlots {
+            request_headers: mcp::HEADERS.map(|name| inputs.request_header(name)),
+            answer: inputs.response_header("mcp-session-id"),
+        });
+        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs, documents, mcp }
     }
 
     /// What is wanted of the bodies that go one way; `None` when nothing is.
@@ -205,6 +224,13 @@ impl Plan {
             Side::Response => &self.documents.response_body,
         };
         (!body.tree.is_empty()).then_some(body)
+    }
+
+    /// Whether a body is worth copying. Made for the event loop: it neither allocates nor looks at the
+    /// body. `mcp` says that the request carries a header whose name begins with `Mcp-`.
+    pub fn wants_body(&self, side: Side, content_type: Option<&[u8]>, mcp: bool) -> bool {
+        let of_sources = self.body(side).is_some_and(|body| body.fits(content_type));
+        of_sources || (mcp && self.mcp.is_some() && decode::is_json_rpc(content_type))
     }
 
     /// How many bytes of a body to copy, each way.

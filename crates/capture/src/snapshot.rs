@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::Plan;
 use crate::body::Side;
-use crate::decode::Input;
 
 /// Longest value that is copied, in bytes. Longer ones are absent, and counted.
 pub const MAX_VALUE: usize = 64 << 10;
@@ -76,12 +75,6 @@ pub struct Body {
     pub bytes: Vec<u8>,
     /// Whether more came than was copied.
     pub cut: bool,
-}
-
-impl Body {
-    pub(crate) fn input(&self) -> Input<'_> {
-        Input { bytes: &self.bytes, cut: self.cut }
-    }
 }
 
 /// The copied bytes of one request, by slot. Made to be used again: [`Snapshot::reset`] keeps the

@@ -10,6 +10,8 @@ pub(crate) enum Media {
     Multipart,
     Xml,
     Graphql,
+    /// Server-sent events.
+    Events,
     Other,
 }
 
@@ -33,6 +35,8 @@ pub(crate) fn of(content_type: &[u8]) -> Media {
         Media::Xml
     } else if is("application/graphql") {
         Media::Graphql
+    } else if is("text/event-stream") {
+        Media::Events
     } else {
         Media::Other
     }
@@ -53,4 +57,9 @@ pub(crate) fn reads(decoder: &Decoder, media: Media) -> bool {
         | Decoder::Percent
         | Decoder::Bearer => true,
     }
+}
+
+/// Whether JSON-RPC messages may stand in a body of this content type.
+pub(crate) fn is_json_rpc(content_type: Option<&[u8]>) -> bool {
+    content_type.is_none_or(|content_type| matches!(of(content_type), Media::Json | Media::Events))
 }

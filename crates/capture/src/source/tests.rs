@@ -98,7 +98,6 @@ fn errors_say_what_would_be_right() {
         ("request.var.a-b", "no valid variable name"),
         ("$1", "\"$user\""),
         ("${a", "no valid variable name"),
-        ("${a", "no valid variable name"),
     ] {
         let error = error(text);
         assert!(error.contains(says), "{text}: {error}");

@@ -38,6 +38,8 @@ pub struct Got {
     pub oversized: u32,
     pub undecoded: Undecoded,
     pub graphql: Option<(String, String)>,
+    /// Method, primitive, arguments and error of a call of an AI agent.
+    pub mcp: Option<[String; 4]>,
 }
 
 impl Got {
@@ -82,8 +84,8 @@ pub fn snapshot(plan: &Arc<Plan>, sent: &Sent) -> Snapshot {
     snapshot.facts.status = sent.status;
     snapshot.facts.merge_slashes = true;
     for (side, sending) in [(Side::Request, &sent.request), (Side::Response, &sent.response)] {
-        let Some(wanted) = plan.body(side) else { continue };
-        if sending.body.is_empty() || !wanted.fits(sending.content_type.map(str::as_bytes)) {
+        let mcp = sent.headers.iter().any(|(name, _)| name.starts_with("Mcp-"));
+        if sending.body.is_empty() || !plan.wants_body(side, sending.content_type.map(str::as_bytes), mcp) {
             continue;
         }
         let len = sending.body.len().min(plan.body_limit());
@@ -106,7 +108,12 @@ pub fn read(sources: &[&str], sent: &Sent, body_limit: usize) -> Got {
         let name = number.to_string();
         event.ctx.iter().find(|param| param.name == name).map(|param| param.value.clone().into_owned())
     };
+    let text = |text: &Option<std::borrow::Cow<str>>| text.as_deref().unwrap_or_default().to_owned();
     Got {
+        mcp: event
+            .mcp
+            .as_ref()
+            .map(|mcp| [mcp.method.to_string(), mcp.primitive.to_string(), text(&mcp.arguments), text(&mcp.error)]),
         values: (0..sources.len()).map(value).collect(),
         oversized: snapshot.oversized,
         undecoded,

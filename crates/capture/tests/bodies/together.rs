@@ -115,3 +115,34 @@ fn a_body_without_a_content_type_may_be_anything() {
     let got = read(&["request.body.json.a"], &Sent { request, ..Sent::default() }, 1024);
     assert_eq!(got.values, some(&["v"]));
 }
+
+/// A call of an AI agent, with these headers.
+fn call(headers: &[(&'static str, &str)], answer: &[(&'static str, &str)]) -> Option<[String; 4]> {
+    let given =
+        |all: &[(&'static str, &str)]| all.iter().map(|(name, value)| (*name, value.as_bytes().to_vec())).collect();
+    let json = |body: &str| super::request::Sending {
+        body: body.as_bytes().to_vec(),
+        content_type: Some("application/json"),
+        encoding: None,
+    };
+    let sent = Sent {
+        headers: given(headers),
+        answer: given(answer),
+        request: json(r#"{"id":1,"method":"tools/call","params":{"name":"search","arguments":{"q":"secret"}}}"#),
+        response: json(r#"{"id":1,"error":{"code":-32602,"message":"Unknown tool"}}"#),
+        ..Sent::default()
+    };
+    read(&[], &sent, 1024).mcp
+}
+
+#[test]
+fn a_call_of_an_ai_agent_tells_method_primitive_and_error_and_no_arguments_unless_asked_for() {
+    let told = |all: [&str; 4]| Some(all.map(str::to_owned));
+    let expected = told(["tools/call", "search", "", "-32602 Unknown tool"]);
+    assert_eq!(call(&[("Mcp-Session-Id", "s")], &[]), expected);
+    assert_eq!(call(&[("Mcp-Protocol-Version", "2025-06-18")], &[]), expected);
+    let by_headers = call(&[("Mcp-Method", "prompts/get"), ("Mcp-Name", "p")], &[]);
+    assert_eq!(by_headers, told(["prompts/get", "p", "", "-32602 Unknown tool"]));
+    assert_eq!(call(&[], &[("Mcp-Session-Id", "s")]), told(["initialize", "", "", ""]));
+    assert_eq!(call(&[], &[]), None);
+}
