@@ -24,7 +24,7 @@ use crate::guard::guard;
 use crate::headers::{RequestHeaders, ResponseHeaders};
 use crate::location::LocConf;
 use crate::log::Place;
-use crate::{ERROR, OK, core_module, forget_indexes, log, module, record, variables};
+use crate::{ERROR, OK, core_module, filters, forget_indexes, log, module, record, variables};
 
 /// Plans that a node reports at most.
 const MAX_PLANS: usize = 64;
@@ -236,6 +236,8 @@ pub(crate) unsafe fn finish(cf: *mut ngx_conf_t) -> ngx_int_t {
 /// # Safety
 /// As [`finish`].
 unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
+    // SAFETY: upheld by the caller.
+    unsafe { filters::install() };
     // SAFETY: upheld by the caller.
     let main = unsafe { main_conf(cf) }.ok_or("no main configuration")?;
     if !main.used {

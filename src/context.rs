@@ -1,4 +1,4 @@
-//! What we keep of a request from its first phase to its log phase: its id and its start.
+//! What we keep of a request from its first phase to its log phase: its id, its start, its bodies.
 //!
 //! Internal redirects and named locations clear `r->ctx`, so the context is found again by its
 //! cleanup in the request's pool, as the realip module does (src/http/modules/ngx_http_realip_module.c).
@@ -8,24 +8,26 @@ use std::ptr;
 
 use nginx_sys::{ngx_http_request_t, ngx_pool_cleanup_add};
 
+use crate::bodies::Bodies;
 use crate::guard::guard;
 use crate::{clock, module, worker};
 
-/// Lives in the request's pool; nothing in it needs dropping.
-#[derive(Clone, Copy)]
+/// Lives in the request's pool, and is dropped with it.
 pub(crate) struct Context {
     /// Request id, a UUIDv7 of its start.
     pub(crate) id: wire::RequestId,
     /// Start, microseconds since the Unix epoch.
     pub(crate) start: u64,
+    /// Copies of its bodies, as far as they are wanted.
+    pub(crate) bodies: Bodies,
 }
 
 /// The request's context, made when it has none yet. `None` without memory.
 ///
 /// # Safety
-/// `r` is a live request.
+/// `r` is a live request; no reference from an earlier call is held.
 #[inline]
-pub(crate) unsafe fn of<'a>(r: *mut ngx_http_request_t) -> Option<&'a Context> {
+pub(crate) unsafe fn of<'a>(r: *mut ngx_http_request_t) -> Option<&'a mut Context> {
     // SAFETY: `r` is live, so are its main request and their pool, which they share.
     unsafe {
         let main = (*r).main;
@@ -33,7 +35,7 @@ pub(crate) unsafe fn of<'a>(r: *mut ngx_http_request_t) -> Option<&'a Context> {
         if (*slot).is_null() {
             *slot = find(main).or_else(|| make(main))?;
         }
-        (*slot).cast::<Context>().as_ref()
+        (*slot).cast::<Context>().as_mut()
     }
 }
 
@@ -62,7 +64,7 @@ unsafe fn make(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
         let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<Context>()).as_mut()?;
         cleanup.handler = Some(FORGET);
         let start = clock::start_micros(r);
-        let context = Context { id: worker::request_id(start), start };
+        let context = Context { id: worker::request_id(start), start, bodies: Bodies::default() };
         ptr::write(cleanup.data.cast(), context);
         Some(cleanup.data)
     }
@@ -71,9 +73,10 @@ unsafe fn make(r: *mut ngx_http_request_t) -> Option<*mut c_void> {
 /// Marks our entry among the cleanups: compared by address, so there is one address for it.
 static FORGET: unsafe extern "C" fn(*mut c_void) = forget;
 
-/// The pool is going. Not empty, so that no linker folds it with another function.
+/// The pool is going.
 #[unsafe(export_name = "wallarm_sessions_entry_forget")]
 unsafe extern "C" fn forget(context: *mut c_void) {
-    // SAFETY: `make` gave NGINX the pointer to a context in the pool that is still there.
-    guard("forget", (), || unsafe { (*context.cast::<Context>()).start = 0 });
+    // SAFETY: `make` gave NGINX the pointer to a context in the pool that is still there, and a cleanup
+    // runs once.
+    guard("forget", (), || unsafe { ptr::drop_in_place(context.cast::<Context>()) });
 }

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use capture::Undecoded;
 use nginx_sys::ngx_worker;
 
 /// Workers beyond this share slots.
@@ -57,22 +58,27 @@ macro_rules! counters {
     ($($(#[doc = $help:literal])+ $kind:ident $field:ident = $name:literal $({ reason = $reason:literal })?),* $(,)?) => {
         /// The numbers of one worker slot.
         #[repr(C)]
-        pub(crate) struct Counters { $($(#[doc = $help])+ pub(crate) $field: Count,)* }
+        pub(crate) struct Counters {
+            $($(#[doc = $help])+ pub(crate) $field: Count,)*
+            /// What could not be read, in the order of [`Undecoded::each`].
+            pub(crate) undecoded: [Count; Undecoded::COUNTS],
+        }
 
         impl Counters {
             const fn new() -> Self {
-                Self { $($field: Count::new(),)* }
+                Self { $($field: Count::new(),)* undecoded: [const { Count::new() }; Undecoded::COUNTS] }
             }
 
-            /// Name, reason (empty without one), help, kind and value of each.
+            /// All of them, in a fixed order.
             pub(crate) fn each(&self) -> impl Iterator<Item = Metric> {
                 [$(Metric {
                     name: $name,
+                    decoder: "",
                     reason: [$($reason,)? ""][0],
                     help: concat!($($help),+),
                     kind: Kind::$kind,
                     value: self.$field.get(),
-                },)*].into_iter()
+                },)*].into_iter().chain(self.each_undecoded())
             }
         }
     };
@@ -82,6 +88,9 @@ macro_rules! counters {
 #[derive(Clone, Copy)]
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
+    /// Empty without one.
+    pub(crate) decoder: &'static str,
+    /// Empty without one.
     pub(crate) reason: &'static str,
     pub(crate) help: &'static str,
     pub(crate) kind: Kind,
@@ -113,14 +122,10 @@ counters! {
     Counter connects = "collector_connections_total",
     /// Attempts to connect that failed.
     Counter connect_failures = "collector_connection_failures_total",
+    /// Bodies that were not looked at, as there was no memory for them.
+    Counter bodies_given_up = "bodies_given_up_total",
     /// Values that were too long to copy.
     Counter oversized = "oversized_values_total",
-    /// Values that a decoder could not read, by decoder.
-    Counter undecoded_json = "undecoded_values_total" { reason = "json" },
-    /// Values that a decoder could not read, by decoder.
-    Counter undecoded_jwt = "undecoded_values_total" { reason = "jwt" },
-    /// Values that a decoder could not read, by decoder.
-    Counter undecoded_base64 = "undecoded_values_total" { reason = "base64" },
     /// Panics caught; every one is a bug.
     Counter panics = "panics_total",
     /// Requests waiting for the flusher.
@@ -197,6 +202,18 @@ pub(crate) fn dropped(reason: Dropped, n: u64) {
 }
 
 impl Counters {
+    fn each_undecoded(&self) -> impl Iterator<Item = Metric> {
+        let labels = Undecoded::default();
+        labels.each().collect::<Vec<_>>().into_iter().zip(&self.undecoded).map(|((decoder, reason, _), count)| Metric {
+            name: "undecoded_values_total",
+            decoder: decoder.as_str(),
+            reason: reason.as_str(),
+            help: "Values and bodies that a decoder could not read, by decoder and reason; those that are zero are left out.",
+            kind: Kind::Counter,
+            value: count.get(),
+        })
+    }
+
     fn each_drop(&self) -> [&Count; 5] {
         [
             &self.dropped_queue_full,

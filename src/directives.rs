@@ -7,7 +7,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, PathMode, Source, Template, is_sensitive};
+use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, McpMode, PathMode, Source, Template, is_sensitive};
 use identity::Secret;
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF,
@@ -67,7 +67,7 @@ macro_rules! entry {
 }
 
 /// The table that NGINX looks directives up in.
-pub(crate) static mut COMMANDS: [ngx_command_t; 14] = [
+pub(crate) static mut COMMANDS: [ngx_command_t; 16] = [
     in_location(ngx_string!("wallarm_sessions"), NGX_CONF_TAKE1, entry!(LocConf, sessions)),
     in_location(ngx_string!("wallarm_session_application"), NGX_CONF_TAKE1, entry!(LocConf, application)),
     in_location(ngx_string!("wallarm_session_key"), NGX_CONF_1MORE, entry!(LocConf, key)),
@@ -75,6 +75,8 @@ pub(crate) static mut COMMANDS: [ngx_command_t; 14] = [
     in_location(ngx_string!("wallarm_session_builtin_keys"), NGX_CONF_FLAG, entry!(LocConf, builtin_keys)),
     in_location(ngx_string!("wallarm_session_ip"), NGX_CONF_TAKE1, entry!(LocConf, ip)),
     in_location(ngx_string!("wallarm_session_path"), NGX_CONF_TAKE1, entry!(LocConf, path)),
+    in_location(ngx_string!("wallarm_session_body_limit"), NGX_CONF_TAKE1, entry!(LocConf, body_limit)),
+    in_location(ngx_string!("wallarm_session_mcp"), NGX_CONF_TAKE1, entry!(LocConf, mcp)),
     in_http(ngx_string!("wallarm_session_collector"), NGX_CONF_1MORE, entry!(MainConf, collector)),
     in_http(ngx_string!("wallarm_session_secret"), NGX_CONF_TAKE1, entry!(MainConf, secret)),
     in_http(ngx_string!("wallarm_session_node"), NGX_CONF_TAKE1, entry!(MainConf, node)),
@@ -312,6 +314,27 @@ fn path(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
         other => return Err(format!("is \"{other}\", expected \"clear\" or \"mask\"")),
     };
     once(&mut conf.path, mode)
+}
+
+fn body_limit(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    /// The event loop copies so much at once, at worst.
+    const MAX_LIMIT: usize = 8 << 20;
+    let limit = args::size(args.first())?;
+    if limit > MAX_LIMIT {
+        return Err(format!("is \"{}\", expected at most \"8m\"", args.first()));
+    }
+    once(&mut conf.body_limit, limit)
+}
+
+fn mcp(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
+    let value = args.first();
+    let mode = match on_or_off(value) {
+        Some(true) => McpMode::On,
+        Some(false) => McpMode::Off,
+        None if value == "arguments" => McpMode::Arguments,
+        None => return Err(format!("is \"{value}\", expected \"on\", \"off\" or \"arguments\"")),
+    };
+    once(&mut conf.mcp, mode)
 }
 
 fn collector(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use capture::{Format, NodeFacts, Snapshot, Undecoded};
+use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer};
 use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
@@ -164,10 +164,12 @@ impl Flusher {
         last.ack_timeouts.carry(get(&shipped.ack_timeouts), &counters.ack_timeouts);
         last.connects.carry(get(&shipped.connects), &counters.connects);
         last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
-        let undecoded = &self.intake.undecoded;
-        last.json.carry(undecoded.of(Format::Json), &counters.undecoded_json);
-        last.jwt.carry(undecoded.of(Format::Jwt), &counters.undecoded_jwt);
-        last.base64.carry(undecoded.of(Format::Base64), &counters.undecoded_base64);
+        let undecoded = self.intake.undecoded;
+        if undecoded != last.undecoded {
+            let grown = undecoded.each().zip(last.undecoded.each()).map(|((.., now), (.., before))| now - before);
+            grown.zip(&counters.undecoded).for_each(|(more, count)| count.add(more));
+            last.undecoded = undecoded;
+        }
         let link = &self.intake.link;
         let held = get(&shipped.held_bytes);
         link.shipping_bytes.store(held, Ordering::Relaxed);
@@ -232,7 +234,8 @@ impl Intake {
     fn pull(&mut self, batch: &mut Batch) -> bool {
         let Ok(snapshot) = self.waiting.pop() else { return false };
         self.pulled = true;
-        let bytes = snapshot.memory() as u64;
+        // Bodies are freed, and taken out of the count, on the event loop.
+        let bytes = (snapshot.memory() - snapshot.body_memory()) as u64;
         // One broken request must not end the thread.
         let pushed = guard_thread("extract", Pushed::Refused, || self.push(&snapshot, batch));
         if pushed == Pushed::Kept {
@@ -310,9 +313,7 @@ struct Published {
     ack_timeouts: Carried,
     connects: Carried,
     connect_failures: Carried,
-    json: Carried,
-    jwt: Carried,
-    base64: Carried,
+    undecoded: Undecoded,
 }
 
 #[derive(Default)]

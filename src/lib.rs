@@ -11,6 +11,7 @@
 //! - A problem of ours never refuses traffic: the module degrades, counts, and says so once.
 
 mod args;
+mod bodies;
 mod clock;
 mod collector_address;
 mod config;
@@ -18,6 +19,7 @@ mod context;
 mod counters;
 mod directives;
 mod entropy;
+mod filters;
 mod flusher;
 mod guard;
 mod headers;

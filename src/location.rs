@@ -11,7 +11,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, PathMode, PlanSpec, Template};
+use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, McpMode, PathMode, PlanSpec, Template};
 use nginx_sys::{ngx_conf_t, ngx_uint_t};
 
 use crate::config::{Capture, main_conf};
@@ -37,6 +37,8 @@ pub(crate) struct LocConf {
     pub(crate) builtin_keys: Option<bool>,
     pub(crate) address: Option<AddressMode>,
     pub(crate) path: Option<PathMode>,
+    pub(crate) body_limit: Option<usize>,
+    pub(crate) mcp: Option<McpMode>,
     /// The status page answers here; not inherited.
     pub(crate) status: Option<()>,
     /// The last key or context said on this level.
@@ -60,6 +62,8 @@ impl LocConf {
             && self.builtin_keys.is_none()
             && self.address.is_none()
             && self.path.is_none()
+            && self.body_limit.is_none()
+            && self.mcp.is_none()
     }
 
     fn inherit(&mut self, parent: &Self) {
@@ -78,6 +82,8 @@ impl LocConf {
         from(&mut self.builtin_keys, &parent.builtin_keys);
         from(&mut self.address, &parent.address);
         from(&mut self.path, &parent.path);
+        from(&mut self.body_limit, &parent.body_limit);
+        from(&mut self.mcp, &parent.mcp);
     }
 
     fn spec(&self) -> PlanSpec {
@@ -89,8 +95,8 @@ impl LocConf {
             builtin_keys: self.builtin_keys.unwrap_or(default.builtin_keys),
             address: self.address.unwrap_or_default(),
             path: self.path.unwrap_or_default(),
-            body_limit: default.body_limit,
-            mcp: default.mcp,
+            body_limit: self.body_limit.unwrap_or(default.body_limit),
+            mcp: self.mcp.unwrap_or_default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The phases: note a request's start, and hand a snapshot of it over when it has ended.
 
+use capture::Side;
 use nginx_sys::{ngx_http_request_t, ngx_int_t, ngx_uint_t};
 use ngx::http::HttpModuleConfExt;
 
@@ -7,6 +8,8 @@ use crate::config::{Capture, MainConf};
 use crate::guard::{guard, planted};
 use crate::location::{LocConf, Switch};
 use crate::{DECLINED, OK, clock, context, module, request, worker};
+
+const PARTIAL_CONTENT: u16 = nginx_sys::NGX_HTTP_PARTIAL_CONTENT as u16;
 
 /// First phase: the context is made here so that it knows the start to the microsecond.
 #[unsafe(export_name = "wallarm_sessions_entry_post_read")]
@@ -55,6 +58,16 @@ pub(crate) unsafe fn wanted<'a>(r: *mut ngx_http_request_t) -> Option<&'a Captur
     }
 }
 
+/// What the location asks for whose configuration the request has now; whether sessions are on there
+/// at the end, a variable may decide.
+///
+/// # Safety
+/// `r` is a live request.
+pub(crate) unsafe fn capture<'a>(r: *mut ngx_http_request_t) -> Option<&'a Capture> {
+    // SAFETY: upheld by the caller; configurations outlive requests.
+    unsafe { (*r).http_location_conf_unchecked::<LocConf>(module())?.as_ref().capture.as_deref() }
+}
+
 /// Copies all of a request that has ended. `None` without memory for its context.
 ///
 /// # Safety
@@ -65,9 +78,23 @@ unsafe fn fill(r: *mut ngx_http_request_t, capture: &Capture, snapshot: &mut cap
         before_answer(r, capture, snapshot)?;
         planted("fill");
         request::copy_answer(r, capture, snapshot);
+        hand_bodies_over(r, snapshot)?;
     }
     // The clock may have been stepped back meanwhile.
     snapshot.facts.duration = clock::now_micros().saturating_sub(snapshot.facts.start);
+    Some(())
+}
+
+/// # Safety
+/// As [`fill`].
+unsafe fn hand_bodies_over(r: *mut ngx_http_request_t, snapshot: &mut capture::Snapshot) -> Option<()> {
+    // SAFETY: upheld by the caller.
+    let bodies = unsafe { &mut context::of(r)?.bodies };
+    bodies.of(Side::Request).hand_over(Side::Request, snapshot);
+    // Of a part of an answer nobody knows where in it the part stands.
+    if snapshot.facts.status != PARTIAL_CONTENT {
+        bodies.of(Side::Response).hand_over(Side::Response, snapshot);
+    }
     Some(())
 }
 
@@ -82,10 +109,11 @@ pub(crate) unsafe fn before_answer(
 ) -> Option<()> {
     // SAFETY: upheld by the caller.
     unsafe {
-        let context = context::of(r)?;
+        // Not held: a variable that is read below may ask for the context again.
+        let (id, start) = context::of(r).map(|context| (context.id, context.start))?;
         snapshot.reset(&capture.plan);
-        snapshot.facts.id = context.id;
-        snapshot.facts.start = context.start;
+        snapshot.facts.id = id;
+        snapshot.facts.start = start;
         request::copy((*r).main, capture, snapshot);
     }
     Some(())

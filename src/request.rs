@@ -5,11 +5,12 @@
 
 use capture::Slot;
 use nginx_sys::{
-    ngx_connection_t, ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t,
+    NGX_HTTP_POST, ngx_connection_t, ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t,
     ngx_http_upstream_state_t, ngx_list_t, ngx_str_t, ngx_table_elt_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 
+use crate::bodies::Kind;
 use crate::config::Capture;
 use crate::core_module;
 
@@ -131,6 +132,61 @@ pub(crate) unsafe fn copy_answer(r: *const ngx_http_request_t, capture: &Capture
             snapshot.put(slot, request.headers_out.content_length_n.to_string().as_bytes());
         }
     }
+}
+
+/// What a request says of its body.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn body_kind(request: &ngx_http_request_t) -> Kind {
+    let mut content_encoding = ngx_str_t::default();
+    // SAFETY: upheld by the caller; NGINX finds the type, and leaves the encoding in the list.
+    unsafe {
+        each_header(&request.headers_in.headers, |header| {
+            if header.key.as_bytes().eq_ignore_ascii_case(b"content-encoding") {
+                content_encoding = header.value;
+            }
+        });
+        Kind { content_type: value(request.headers_in.content_type), content_encoding }
+    }
+}
+
+/// What an answer says of its body, before filters behind us may encode it.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn answer_kind(request: &ngx_http_request_t) -> Kind {
+    let headers = &request.headers_out;
+    // SAFETY: upheld by the caller.
+    Kind { content_type: headers.content_type, content_encoding: unsafe { value(headers.content_encoding) } }
+}
+
+/// # Safety
+/// `header` is null or a live entry of a header list.
+unsafe fn value(header: *const ngx_table_elt_t) -> ngx_str_t {
+    // SAFETY: upheld by the caller.
+    unsafe { header.as_ref() }.filter(|header| header.hash != 0).map(|header| header.value).unwrap_or_default()
+}
+
+/// Whether a request may be a call of an AI agent (MCP over HTTP): it carries an `Mcp-*` header, or it
+/// is a POST that accepts an event stream, as the first call is.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn may_be_mcp(request: &ngx_http_request_t) -> bool {
+    const STREAM: &[u8] = b"text/event-stream";
+    let mut may_be = false;
+    // SAFETY: upheld by the caller.
+    unsafe {
+        each_header(&request.headers_in.headers, |header| {
+            let name = header.key.as_bytes();
+            may_be |= name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"mcp-"))
+                || request.method == NGX_HTTP_POST as ngx_uint_t
+                    && name.eq_ignore_ascii_case(b"accept")
+                    && header.value.as_bytes().windows(STREAM.len()).any(|part| part.eq_ignore_ascii_case(STREAM));
+        });
+    }
+    may_be
 }
 
 /// The value of a variable; `None` when it has none, or an empty one.

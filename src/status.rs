@@ -83,28 +83,25 @@ fn prometheus(metrics: &[Metric]) -> String {
             let _ = writeln!(out, "# TYPE {PREFIX}_{name} {kind}");
             described = name;
         }
-        let _ = match metric.reason {
-            "" => writeln!(out, "{PREFIX}_{name} {}", metric.value),
-            reason => writeln!(out, "{PREFIX}_{name}{{reason=\"{reason}\"}} {}", metric.value),
+        let _ = match (metric.decoder, metric.reason) {
+            ("", "") => writeln!(out, "{PREFIX}_{name} {}", metric.value),
+            ("", reason) => writeln!(out, "{PREFIX}_{name}{{reason=\"{reason}\"}} {}", metric.value),
+            (_, _) if metric.value == 0 => Ok(()),
+            (decoder, reason) => {
+                writeln!(out, "{PREFIX}_{name}{{decoder=\"{decoder}\",reason=\"{reason}\"}} {}", metric.value)
+            }
         };
     }
     out
 }
 
-/// `{"requests_total":n,"dropped_total":{"queue_full":n,...},...}`.
+/// `{"requests_total":n,"dropped_total":{"queue_full":n,...},"undecoded_values_total":{"json":{"cut":n},...},...}`.
 fn json(metrics: &[Metric]) -> String {
-    let mut all = serde_json::Map::new();
-    for metric in metrics {
-        let value = metric.value.into();
-        match metric.reason {
-            "" => drop(all.insert(metric.name.into(), value)),
-            reason => {
-                if let Some(by_reason) = all.entry(metric.name).or_insert_with(|| serde_json::json!({})).as_object_mut()
-                {
-                    by_reason.insert(reason.into(), value);
-                }
-            }
-        }
+    let mut all = serde_json::json!({});
+    for metric in metrics.iter().filter(|metric| metric.decoder.is_empty() || metric.value > 0) {
+        let labels = [metric.name, metric.decoder, metric.reason];
+        let place = labels.iter().filter(|label| !label.is_empty()).fold(&mut all, |place, label| &mut place[*label]);
+        *place = metric.value.into();
     }
-    format!("{}\n", serde_json::Value::Object(all))
+    format!("{all}\n")
 }

@@ -32,6 +32,10 @@ const LAST_WORDS: Duration = Duration::from_millis(1000);
 /// Empty snapshots that are kept for the next burst; of more, each tick gives this part back.
 const KEEP_EMPTY: usize = 64;
 const FREED_PART: usize = 16;
+/// This part of the memory takes no bodies.
+const WITHOUT_BODIES: u64 = 8;
+/// Snapshots taken back at most, for the memory of their bodies, when a body needs some.
+const RECLAIM: usize = 16;
 /// Memory of a snapshot that is used again, at most.
 const KEEP_BYTES: usize = 64 << 10;
 
@@ -59,6 +63,13 @@ impl Link {
         if !self.settled.swap(true, Ordering::AcqRel) {
             counters::dropped(reason, left());
         }
+    }
+}
+
+impl Link {
+    /// Bytes that count against the memory of the queue.
+    fn held(&self) -> u64 {
+        self.queued_bytes.load(Ordering::Relaxed) + self.shipping_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -186,15 +197,40 @@ impl Worker {
             counters::dropped(Dropped::NoFlusher, 1);
             return None;
         }
-        let held = self.link.queued_bytes.load(Ordering::Relaxed) + self.link.shipping_bytes.load(Ordering::Relaxed);
-        if held >= self.memory_limit {
+        if self.link.held() >= self.memory_limit {
             counters::dropped(Dropped::MemoryFull, 1);
             return None;
         }
-        let snapshot = self.spare.take().or_else(|| self.empty.pop().ok());
+        let snapshot = self.spare.take().or_else(|| self.take_back());
         // One huge request must not keep its memory for ever; it goes back here, where it came from.
         let snapshot = snapshot.filter(|snapshot| snapshot.memory() <= KEEP_BYTES);
         Some((snapshot.unwrap_or_default(), seq))
+    }
+
+    /// A snapshot that the flusher is done with. The memory of its bodies counts until it is freed,
+    /// here, where it came from.
+    fn take_back(&mut self) -> Option<Box<Snapshot>> {
+        let mut snapshot = self.empty.pop().ok()?;
+        self.link.queued_bytes.fetch_sub(snapshot.body_memory() as u64, Ordering::Relaxed);
+        snapshot.drop_bodies();
+        Some(snapshot)
+    }
+
+    /// Counts memory for the copy of a body; false when there is none left. The last part of the memory
+    /// is for requests without bodies: bodies are given up first.
+    fn hold(&mut self, bytes: u64) -> bool {
+        let limit = self.memory_limit - self.memory_limit / WITHOUT_BODIES;
+        let fits = |link: &Link| link.held() + bytes <= limit;
+        for _ in 0..RECLAIM {
+            if fits(&self.link) || self.take_back().is_none() {
+                break;
+            }
+        }
+        let fits = fits(&self.link);
+        if fits {
+            self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fits
     }
 
     /// Hands a filled snapshot to the flusher.
@@ -238,7 +274,40 @@ impl Worker {
         self.notice_end();
         let surplus = self.empty.slots().saturating_sub(KEEP_EMPTY);
         for _ in 0..surplus.div_ceil(FREED_PART) {
-            drop(self.empty.pop());
+            drop(self.take_back());
+        }
+    }
+}
+
+/// Memory that the copy of a body counts, in the worker that was there when it grew, until this goes.
+#[derive(Default)]
+pub(crate) struct Held {
+    link: Option<Arc<Link>>,
+    bytes: u64,
+}
+
+impl Held {
+    /// Counts more; false when there is no memory for it.
+    ///
+    /// # Safety
+    /// On the event loop's thread.
+    pub(crate) unsafe fn grow(&mut self, bytes: usize) -> bool {
+        // SAFETY: upheld by the caller.
+        let Some(worker) = (unsafe { current() }) else { return false };
+        let bytes = bytes as u64;
+        let link = self.link.get_or_insert_with(|| Arc::clone(&worker.link));
+        if !Arc::ptr_eq(link, &worker.link) || !worker.hold(bytes) {
+            return false;
+        }
+        self.bytes += bytes;
+        true
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            link.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         }
     }
 }

@@ -18,11 +18,9 @@ mod undecoded;
 mod xml;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 pub use graphql::GraphqlPath;
 pub(crate) use inflate::{Coding, inflate};
@@ -209,46 +207,7 @@ fn split_at_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Claims of a JSON object in one pass: the first scalar of each wanted member, as text.
 pub fn scalar_members<const N: usize>(document: &[u8], names: [&str; N]) -> [Option<String>; N] {
-    struct Members<'a, const N: usize>([&'a str; N]);
-    impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
-        type Value = [Option<String>; N];
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = [const { None }; N];
-            while let Some(name) = map.next_key::<Cow<str>>()? {
-                let wanted = self.0.iter().position(|wanted| *wanted == name);
-                match wanted.and_then(|i| values.get_mut(i)) {
-                    Some(value @ None) => *value = map.next_value::<Scalar>()?.0,
-                    _ => drop(map.next_value::<IgnoredAny>()?),
-                }
-            }
-            Ok(values)
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_slice(document);
-    reader.deserialize_map(Members(names)).unwrap_or([const { None }; N])
-}
-
-/// A string, number or boolean as text; anything else as `None`.
-struct Scalar(Option<String>);
-
-impl<'de> serde::Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let raw = <&serde_json::value::RawValue>::deserialize(d)?;
-        let scalar = !raw.get().starts_with(['{', '[']);
-        Ok(Self(scalar.then(|| text_of(raw.get())).flatten().and_then(|bytes| String::from_utf8(bytes).ok())))
-    }
-}
-
-/// A JSON value as the bytes it stands for.
-fn text_of(raw: &str) -> Option<Vec<u8>> {
-    match raw.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<String>(raw).ok().map(String::into_bytes),
-        None | Some(b'n') => None,
-        Some(_) => Some(raw.as_bytes().to_vec()),
-    }
+    json::scalars(document, names).map(|value| String::from_utf8(value?.into_owned()).ok())
 }
 
 #[cfg(test)]

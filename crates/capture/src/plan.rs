@@ -227,10 +227,10 @@ impl Plan {
     }
 
     /// Whether a body is worth copying. Made for the event loop: it neither allocates nor looks at the
-    /// body. `mcp` says that the request carries a header whose name begins with `Mcp-`.
-    pub fn wants_body(&self, side: Side, content_type: Option<&[u8]>, mcp: bool) -> bool {
+    /// body. `mcp` tells whether the request may be a call of an AI agent, and is asked last.
+    pub fn wants_body(&self, side: Side, content_type: Option<&[u8]>, mcp: impl FnOnce() -> bool) -> bool {
         let of_sources = self.body(side).is_some_and(|body| body.fits(content_type));
-        of_sources || (mcp && self.mcp.is_some() && decode::is_json_rpc(content_type))
+        of_sources || (self.mcp.is_some() && decode::is_json_rpc(content_type) && mcp())
     }
 
     /// How many bytes of a body to copy, each way.

@@ -226,8 +226,12 @@ impl Snapshot {
     /// Bytes of memory that it holds on to.
     pub fn memory(&self) -> usize {
         let spans = self.first.capacity() * size_of::<Span>() + self.more.capacity() * size_of::<(Slot, Span)>();
+        size_of::<Self>() + self.text.capacity() + spans + self.body_memory()
+    }
+
+    /// Bytes of memory of its bodies.
+    pub fn body_memory(&self) -> usize {
         let bodies = [&self.request_body, &self.response_body].into_iter().flatten();
-        let bodies: usize = bodies.map(|body| body.bytes.capacity()).sum();
-        size_of::<Self>() + self.text.capacity() + spans + bodies
+        bodies.map(|body| body.bytes.capacity()).sum()
     }
 }

@@ -16,11 +16,13 @@ pub const AT_CONFIGURATION: &[&str] = &[
     "preconfiguration",
     "set_application",
     "set_batch",
+    "set_body_limit",
     "set_builtin_keys",
     "set_collector",
     "set_context",
     "set_ip",
     "set_key",
+    "set_mcp",
     "set_node",
     "set_path",
     "set_queue",
@@ -31,7 +33,17 @@ pub const AT_CONFIGURATION: &[&str] = &[
 /// As a process begins.
 pub const AT_START: &[&str] = &["init_module", "init_process"];
 /// While it serves.
-pub const AT_REQUEST: &[&str] = &["forget", "log", "post_read", "status", "timer", "variable"];
+pub const AT_REQUEST: &[&str] = &[
+    "forget",
+    "log",
+    "post_read",
+    "request_body",
+    "response_body",
+    "response_header",
+    "status",
+    "timer",
+    "variable",
+];
 /// When a process or a configuration goes.
 pub const AT_END: &[&str] = &["drop_loc_conf", "drop_main_conf", "exit_process"];
 
@@ -81,7 +93,7 @@ async fn a_panic_as_a_process_begins_does_not_keep_it_from_serving() {
 
 #[tokio::test]
 async fn a_panic_in_each_request_is_counted_each_time_and_logged_once() {
-    for entry in ["forget", "log", "post_read", "variable"] {
+    for entry in ["forget", "log", "post_read", "response_body", "response_header", "variable"] {
         let nginx = start(entry);
 
         let answers = get(&nginx, "/", 1000).await;
@@ -90,6 +102,20 @@ async fn a_panic_in_each_request_is_counted_each_time_and_logged_once() {
         assert!(panics(&nginx).await >= 1000, "{entry}: {}", panics(&nginx).await);
         assert_eq!(said(&nginx.stop_allowing(&[CAUGHT]).unwrap()).len(), 1, "{entry}");
     }
+}
+
+#[tokio::test]
+async fn a_panic_about_a_body_leaves_the_body_as_it_is() {
+    let nginx = start("request_body");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+
+    for length in [1, 10_000, 1_000_000] {
+        let sent = http.post(format!("{}/upstream", nginx.url())).body("x".repeat(length)).send().await.unwrap();
+        assert_eq!(sent.text().await.unwrap(), format!("{length} bytes\n"));
+    }
+
+    assert!(panics(&nginx).await >= 3);
+    assert_eq!(said(&nginx.stop_allowing(&[CAUGHT]).unwrap()).len(), 1);
 }
 
 #[tokio::test]

@@ -16,9 +16,14 @@ pub fn config(planted: &str) -> Config {
     wallarm_session_context request.header.X-Context;
     wallarm_session_builtin_keys on;
     wallarm_session_ip clear;
-    wallarm_session_path clear;";
+    wallarm_session_path clear;
+    wallarm_session_body_limit 1k;
+    wallarm_session_mcp arguments;";
     let server = "        add_header X-Worker $pid always;
         add_header X-Session $wallarm_session_id always;
+        client_max_body_size 2m;
+        location = /upstream { proxy_pass http://$server_addr:$server_port/origin; }
+        location = /origin { return 200 \"$content_length bytes\n\"; }
         location = /wallarm-status { wallarm_sessions off; wallarm_session_status; }";
     let config = Config::file("quickstart.conf").unwrap().in_http(http).unwrap().in_server(server).unwrap();
     config.replace("proxy_pass http://127.0.0.1:9000;", "return 200 \"served\\n\";").unwrap().planted(planted)

@@ -51,6 +51,26 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     found
 }
 
+/// The first scalar of each named member of an object; none of a document that is broken anywhere.
+pub(crate) fn scalars<'d, const N: usize>(document: &'d [u8], names: [&str; N]) -> [Option<Cow<'d, [u8]>>; N] {
+    let mut values = [const { None }; N];
+    let mut reader = Reader { text: document, at: 0 };
+    let read = match reader.peek() {
+        Ok(b'{') => reader.each_member(|reader, name| {
+            let raw = reader.skip(1)?;
+            let wanted = names.iter().zip(&mut values).find(|(wanted, _)| wanted.as_bytes() == name);
+            if let Some((_, value @ None)) = wanted
+                && !matches!(raw, [b'{' | b'[', ..])
+            {
+                *value = text_of(raw).map_err(|Broken| Stop::Malformed)?;
+            }
+            Ok(())
+        }),
+        _ => Err(Stop::Malformed),
+    };
+    if read.is_ok() { values } else { [const { None }; N] }
+}
+
 fn bit(path: usize) -> Paths {
     u32::try_from(path).ok().and_then(|i| 1_u64.checked_shl(i)).unwrap_or(0)
 }
@@ -182,6 +202,14 @@ impl<'d> Reader<'d> {
     }
 
     fn members(&mut self, walk: &mut Walk<'_, 'd>, place: Place) -> Result<(), Stop> {
+        self.each_member(|reader, name| {
+            let active = walk.matching(place.active, place.depth, |segment| segment.as_bytes() == name);
+            reader.below(walk, Place { active, depth: place.depth + 1, ..place })
+        })
+    }
+
+    /// Visits the members of the object that begins here; `visit` passes over the value.
+    fn each_member(&mut self, mut visit: impl FnMut(&mut Self, &[u8]) -> Result<(), Stop>) -> Result<(), Stop> {
         self.at += 1;
         if self.takes(b'}')? {
             return Ok(());
@@ -196,11 +224,10 @@ impl<'d> Reader<'d> {
                 None => Cow::Borrowed(inner),
                 Some(_) => unescaped(quoted, inner).map_err(|Broken| Stop::Malformed)?,
             };
-            let active = walk.matching(place.active, place.depth, |segment| segment.as_bytes() == name.as_ref());
             if !self.takes(b':')? {
                 return Err(Stop::Malformed);
             }
-            self.below(walk, Place { active, depth: place.depth + 1, ..place })?;
+            visit(self, &name)?;
             if !self.goes_on(b'}')? {
                 return Ok(());
             }

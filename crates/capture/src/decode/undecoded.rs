@@ -103,6 +103,9 @@ impl Reason {
 pub struct Undecoded([[u64; Reason::ALL.len()]; Format::ALL.len()]);
 
 impl Undecoded {
+    /// How many counts there are.
+    pub const COUNTS: usize = Format::ALL.len() * Reason::ALL.len();
+
     /// Counts one more.
     pub fn count(&mut self, format: Format, reason: Reason) {
         if let Some(count) = self.0.get_mut(format as usize).and_then(|reasons| reasons.get_mut(reason as usize)) {

@@ -85,7 +85,7 @@ pub fn snapshot(plan: &Arc<Plan>, sent: &Sent) -> Snapshot {
     snapshot.facts.merge_slashes = true;
     for (side, sending) in [(Side::Request, &sent.request), (Side::Response, &sent.response)] {
         let mcp = sent.headers.iter().any(|(name, _)| name.starts_with("Mcp-"));
-        if sending.body.is_empty() || !plan.wants_body(side, sending.content_type.map(str::as_bytes), mcp) {
+        if sending.body.is_empty() || !plan.wants_body(side, sending.content_type.map(str::as_bytes), || mcp) {
             continue;
         }
         let len = sending.body.len().min(plan.body_limit());

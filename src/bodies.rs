@@ -1,0 +1,154 @@
+//! Copies of bodies: the beginning of each wanted one, taken while it passes.
+//!
+//! A copy grows up to the location's limit, and counts against the memory of `wallarm_session_queue`
+//! from its first byte; when there is none left for it, it is given up. What a body holds is found
+//! out by `capture`, on the flusher.
+
+use capture::{Body, Side, Snapshot};
+use nginx_sys::{ngx_buf_t, ngx_chain_t, ngx_str_t};
+
+use crate::{counters, worker};
+
+/// The copies of one request.
+#[derive(Default)]
+pub(crate) struct Bodies {
+    request: Copied,
+    response: Copied,
+}
+
+impl Bodies {
+    pub(crate) fn of(&mut self, side: Side) -> &mut Copied {
+        match side {
+            Side::Request => &mut self.request,
+            Side::Response => &mut self.response,
+        }
+    }
+}
+
+/// The copy of one body.
+#[derive(Default)]
+pub(crate) enum Copied {
+    /// Nobody has asked yet whether it is wanted.
+    #[default]
+    Unasked,
+    /// It is not, or there was no memory for it.
+    Unwanted,
+    /// It grows while the body passes.
+    Growing(Beginning),
+}
+
+/// What has passed so far, up to a limit.
+pub(crate) struct Beginning {
+    body: Body,
+    limit: usize,
+    kind: Kind,
+    held: worker::Held,
+}
+
+/// What a body's headers say of it; the texts are in the request's pool.
+pub(crate) struct Kind {
+    pub(crate) content_type: ngx_str_t,
+    /// Of the bytes that are copied: a filter behind us may compress them for the client.
+    pub(crate) content_encoding: ngx_str_t,
+}
+
+impl Kind {
+    pub(crate) fn content_type(&self) -> Option<&[u8]> {
+        Some(self.content_type.as_bytes()).filter(|text| !text.is_empty())
+    }
+}
+
+impl Copied {
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(self, Self::Unasked)
+    }
+
+    /// Begins a copy of at most `limit` bytes, or none.
+    pub(crate) fn begin(&mut self, limit: Option<usize>, kind: Kind) {
+        *self = match limit {
+            Some(limit) => {
+                Self::Growing(Beginning { body: Body::default(), limit, kind, held: worker::Held::default() })
+            }
+            None => Self::Unwanted,
+        };
+    }
+
+    /// Whether more bytes would change it.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Growing(beginning) if !beginning.body.cut)
+    }
+
+    /// Adds what a chain of buffers holds in memory.
+    ///
+    /// # Safety
+    /// `chain` is null or a chain of NGINX, unchanged for the time of the call.
+    pub(crate) unsafe fn add(&mut self, chain: *const ngx_chain_t) {
+        // SAFETY: upheld by the caller; a chain ends with null (src/core/ngx_buf.h).
+        unsafe {
+            let mut next = chain.as_ref();
+            while let Some(link) = next.filter(|_| self.is_open()) {
+                if let Some(buffer) = link.buf.as_ref() {
+                    self.add_bytes(in_memory(buffer));
+                }
+                next = link.next.as_ref();
+            }
+        }
+    }
+
+    fn add_bytes(&mut self, passing: &[u8]) {
+        if let Self::Growing(beginning) = self
+            && !beginning.add(passing)
+        {
+            counters::current().bodies_given_up.add(1);
+            *self = Self::Unwanted;
+        }
+    }
+
+    /// Hands the copy over, when there is one.
+    pub(crate) fn hand_over(&mut self, side: Side, snapshot: &mut Snapshot) {
+        if let Self::Growing(beginning) = std::mem::replace(self, Self::Unwanted) {
+            snapshot.put(side.content_type(), beginning.kind.content_type.as_bytes());
+            snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());
+            // From now on the snapshot counts it.
+            snapshot.put_body(side, beginning.body);
+        }
+    }
+}
+
+impl Beginning {
+    /// False when there is no memory for it.
+    fn add(&mut self, passing: &[u8]) -> bool {
+        let bytes = &mut self.body.bytes;
+        let part = passing.get(..self.limit - bytes.len()).unwrap_or(passing);
+        let wanted = bytes.len() + part.len();
+        if wanted > bytes.capacity() {
+            // Twice as much each time, so that no body is copied over and over.
+            let capacity = wanted.max(bytes.capacity() * 2).min(self.limit);
+            // SAFETY: filters run on the event loop's thread.
+            if !unsafe { self.held.grow(capacity - bytes.capacity()) } {
+                return false;
+            }
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(part);
+        self.body.cut |= part.len() < passing.len();
+        true
+    }
+}
+
+/// What a buffer holds in memory; nothing when it is in a file only, or only says something.
+///
+/// # Safety
+/// `buffer` is a live buffer of NGINX.
+unsafe fn in_memory(buffer: &ngx_buf_t) -> &[u8] {
+    if buffer.temporary() == 0 && buffer.memory() == 0 && buffer.mmap() == 0 {
+        return &[];
+    }
+    // SAFETY: what is in memory lies between `pos` and `last`, in one piece (src/core/ngx_buf.h).
+    unsafe {
+        match usize::try_from(buffer.last.offset_from(buffer.pos)) {
+            Ok(len) if len > 0 => std::slice::from_raw_parts(buffer.pos, len),
+            _ => &[],
+        }
+    }
+}
