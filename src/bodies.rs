@@ -107,7 +107,10 @@ impl Copied {
     /// Hands the copy over, when there is one.
     pub(crate) fn hand_over(&mut self, side: Side, snapshot: &mut Snapshot) {
         if let Self::Growing(beginning) = std::mem::replace(self, Self::Unwanted) {
-            snapshot.put(side.content_type(), beginning.kind.content_type.as_bytes());
+            // A type that is missing is not an empty one: such a body may be anything.
+            if let Some(content_type) = beginning.kind.content_type() {
+                snapshot.put(side.content_type(), content_type);
+            }
             snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());
             // From now on the snapshot counts it.
             snapshot.put_body(side, beginning.body);

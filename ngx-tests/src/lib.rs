@@ -13,6 +13,7 @@ pub mod collector;
 pub mod counters;
 pub mod folder;
 pub mod forward;
+pub mod line;
 pub mod load;
 pub mod nginx;
 pub mod proc;

@@ -11,11 +11,28 @@ use tokio::time::timeout;
 /// What hangs longer than this is an error.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a client does, in order.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Sends bytes.
+    Send(Vec<u8>),
+    /// Reads until the answer holds a text.
+    WaitFor(&'static str),
+    /// Does nothing for a while.
+    Pause(Duration),
+    /// Says that no more comes, and goes on reading.
+    Finish,
+    /// Closes without reading on.
+    Leave,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Raw {
     stream: TcpStream,
     read: Vec<u8>,
+    /// So much of it was waited for.
+    met: usize,
 }
 
 impl Raw {
@@ -23,7 +40,24 @@ impl Raw {
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = within(TcpStream::connect(address)).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, read: Vec::new() })
+        Ok(Self { stream, read: Vec::new(), met: 0 })
+    }
+
+    /// Does what a client does, reads at the end until the server closes, unless it leaves, and returns
+    /// all that was read.
+    pub async fn play(address: SocketAddr, steps: &[Step]) -> io::Result<Vec<u8>> {
+        let mut client = Self::connect(address).await?;
+        for step in steps {
+            match step {
+                Step::Send(bytes) => client.send(bytes).await?,
+                Step::WaitFor(text) => client.wait_for(text.as_bytes()).await?,
+                Step::Pause(time) => tokio::time::sleep(*time).await,
+                Step::Finish => client.finish().await?,
+                Step::Leave => return Ok(client.read),
+            }
+        }
+        client.read_to_end().await?;
+        Ok(client.read)
     }
 
     /// Sends bytes. That the server closed meanwhile is no error: what it said before can still be read.
@@ -39,8 +73,8 @@ impl Raw {
     /// Reads until the answer holds `text` after what was waited for before.
     pub async fn wait_for(&mut self, text: &[u8]) -> io::Result<()> {
         loop {
-            if let Some(at) = self.read.windows(text.len()).position(|part| part == text) {
-                self.read.drain(..at + text.len());
+            if let Some(at) = self.read[self.met..].windows(text.len()).position(|part| part == text) {
+                self.met += at + text.len();
                 return Ok(());
             }
             if within(self.stream.read_buf(&mut self.read)).await? == 0 {

@@ -5,7 +5,6 @@
 //! that table with the records, and each record with its line of the access log.
 #![forbid(unsafe_code)]
 
-mod line;
 mod origin;
 mod site;
 mod situation;

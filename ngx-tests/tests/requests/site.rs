@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use ngx_tests::collector::Collector;
 use ngx_tests::folder::Port;
+use ngx_tests::line::{self, Line};
 use ngx_tests::nginx::{Config, Nginx};
 use ngx_tests::rest::{Request, Rest};
 use ngx_tests::wait;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::line::{self, Line};
 use crate::origin;
 use crate::situation::{Server, Situation, Told};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ngx_tests::raw::Raw;
+use ngx_tests::raw::{Raw, Step};
 
 /// Which server of `site.conf` is asked.
 #[derive(Clone, Copy, Debug)]
@@ -13,16 +13,6 @@ pub enum Server {
     Narrow,
     /// Little time for a request's head.
     Hasty,
-}
-
-/// What a client does, in order. At the end it reads until the server closes.
-#[derive(Clone, Debug)]
-enum Step {
-    Send(Vec<u8>),
-    WaitFor(&'static str),
-    Pause(Duration),
-    Finish,
-    Leave,
 }
 
 /// What must be told of a request: a row of the table.
@@ -143,17 +133,12 @@ impl Situation {
 
     /// Does what the client does.
     pub async fn play(&self, address: std::net::SocketAddr, tag: &str) -> std::io::Result<()> {
-        let mut client = Raw::connect(address).await?;
-        for step in &self.steps {
-            match step {
-                Step::Send(bytes) => client.send(&with_tag(bytes, tag)).await?,
-                Step::WaitFor(text) => client.wait_for(text.as_bytes()).await?,
-                Step::Pause(time) => tokio::time::sleep(*time).await,
-                Step::Finish => client.finish().await?,
-                Step::Leave => return Ok(()),
-            }
-        }
-        client.read_to_end().await
+        let with_tag = |step: &Step| match step {
+            Step::Send(bytes) => Step::Send(with_tag(bytes, tag)),
+            step => step.clone(),
+        };
+        let steps: Vec<Step> = self.steps.iter().map(with_tag).collect();
+        Raw::play(address, &steps).await.map(drop)
     }
 }
 

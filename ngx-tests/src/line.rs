@@ -1,11 +1,13 @@
 //! A line of the access log, and what its record must say.
 
-use ngx_tests::rest::Request;
 use serde::Deserialize;
 
-/// What NGINX says of a request, as `log_format told` of `site.conf` writes it.
+use crate::rest::Request;
+
+/// What NGINX says of a request, as `log_format told` in `tests/requests/site.conf` writes it.
 #[derive(Debug, Deserialize)]
 pub struct Line {
+    /// Request id.
     pub id: String,
     session: String,
     request: String,
@@ -35,6 +37,9 @@ const WORKER_WAITS: u64 = 5_000_000;
 const SHOWN: usize = 1024;
 
 /// All lines of a log.
+///
+/// # Panics
+/// When one is not of that format.
 pub fn read(log: &[u8]) -> Vec<Line> {
     let lines = log.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_str(&text(line)).unwrap_or_else(|e| panic!("{e}: {}", text(line)))).collect()
@@ -50,7 +55,7 @@ fn text(bytes: &[u8]) -> String {
     out
 }
 
-/// Where a record does not say what its line says. A request whose line NGINX could not read has no
+/// Where a record does not say what its line says; empty when it does. A request whose line NGINX could not read has no
 /// target in the log: its record tells what the line's own words are.
 pub fn differences(line: &Line, record: &Request) -> Vec<String> {
     let param = record.params.iter().find(|param| param.name == "target");

@@ -1,0 +1,4 @@
+//! The table, a room for each subject.
+
+pub mod answers;
+pub mod requests;
