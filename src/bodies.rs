@@ -42,6 +42,8 @@ pub(crate) struct Beginning {
     body: Body,
     limit: usize,
     kind: Kind,
+    /// Its last piece has passed: without, somebody went away in the middle.
+    ended: bool,
     held: worker::Held,
 }
 
@@ -50,6 +52,8 @@ pub(crate) struct Kind {
     pub(crate) content_type: ngx_str_t,
     /// Of the bytes that are copied: a filter behind us may compress them for the client.
     pub(crate) content_encoding: ngx_str_t,
+    /// Bytes of the whole body; negative when nobody knows.
+    pub(crate) length: i64,
 }
 
 impl Kind {
@@ -66,9 +70,13 @@ impl Copied {
     /// Begins a copy of at most `limit` bytes, or none.
     pub(crate) fn begin(&mut self, limit: Option<usize>, kind: Kind) {
         *self = match limit {
-            Some(limit) => {
-                Self::Growing(Beginning { body: Body::default(), limit, kind, held: worker::Held::default() })
-            }
+            Some(limit) => Self::Growing(Beginning {
+                body: Body::default(),
+                limit,
+                kind,
+                ended: false,
+                held: worker::Held::default(),
+            }),
             None => Self::Unwanted,
         };
     }
@@ -88,30 +96,38 @@ impl Copied {
             let mut next = chain.as_ref();
             while let Some(link) = next.filter(|_| self.is_open()) {
                 if let Some(buffer) = link.buf.as_ref() {
-                    self.add_bytes(in_memory(buffer));
+                    self.add_bytes(in_memory(buffer), buffer.last_buf() != 0);
                 }
                 next = link.next.as_ref();
             }
         }
     }
 
-    fn add_bytes(&mut self, passing: &[u8]) {
-        if let Self::Growing(beginning) = self
-            && !beginning.add(passing)
-        {
+    fn add_bytes(&mut self, passing: &[u8], last: bool) {
+        let Self::Growing(beginning) = self else { return };
+        beginning.ended |= last;
+        if !beginning.add(passing) {
             counters::current().bodies_given_up.add(1);
             *self = Self::Unwanted;
         }
     }
 
+    /// Ends a copy that turned out not to be wanted.
+    pub(crate) fn give_up(&mut self) {
+        *self = Self::Unwanted;
+    }
+
     /// Hands the copy over, when there is one.
     pub(crate) fn hand_over(&mut self, side: Side, snapshot: &mut Snapshot) {
-        if let Self::Growing(beginning) = std::mem::replace(self, Self::Unwanted) {
+        if let Self::Growing(mut beginning) = std::mem::replace(self, Self::Unwanted) {
             // A type that is missing is not an empty one: such a body may be anything.
             if let Some(content_type) = beginning.kind.content_type() {
                 snapshot.put(side.content_type(), content_type);
             }
             snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());
+            // Of an answer in slices only the first passes here.
+            let length = i64::try_from(beginning.body.bytes.len()).unwrap_or(i64::MAX);
+            beginning.body.cut |= !beginning.ended || beginning.kind.length >= 0 && beginning.kind.length != length;
             // From now on the snapshot counts it.
             snapshot.put_body(side, beginning.body);
         }
@@ -131,7 +147,10 @@ impl Beginning {
             if !unsafe { self.held.grow(capacity - bytes.capacity()) } {
                 return false;
             }
-            bytes.reserve_exact(capacity - bytes.len());
+            // Without memory for it NGINX goes on, and so do we.
+            if bytes.try_reserve_exact(capacity - bytes.len()).is_err() {
+                return false;
+            }
         }
         bytes.extend_from_slice(part);
         self.body.cut |= part.len() < passing.len();

@@ -50,7 +50,7 @@ unsafe extern "C" fn request_body(r: *mut ngx_http_request_t, chain: *mut ngx_ch
     }
 }
 
-/// Once before each answer.
+/// Before each answer; again when a filter behind us answers something else.
 #[unsafe(export_name = "wallarm_sessions_entry_response_header")]
 unsafe extern "C" fn response_header(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
@@ -76,10 +76,13 @@ unsafe fn copy_request(r: *mut ngx_http_request_t, chain: *const ngx_chain_t) ->
     // SAFETY: upheld by the caller.
     unsafe {
         let plan = &record::capture(r)?.plan;
+        if !plan.may_want_body(Side::Request) {
+            return None;
+        }
         let copied = context::of(r)?.bodies.of(Side::Request);
         if copied.is_unasked() {
             let kind = request::body_kind(&*r);
-            let wanted = plan.wants_body(Side::Request, kind.content_type(), || request::may_be_mcp(&*r));
+            let wanted = plan.wants_body(Side::Request, kind.content_type(), || request::may_be_call(&*r));
             copied.begin(wanted.then(|| plan.body_limit()), kind);
         }
         copied.add(chain);
@@ -94,12 +97,18 @@ unsafe fn begin_response(r: *mut ngx_http_request_t) -> Option<()> {
     unsafe {
         let plan = &record::capture(r)?.plan;
         // What a subrequest answers is a part of the answer, or none.
-        if r != (*r).main || (*r).method == NGX_HTTP_HEAD as usize {
+        if r != (*r).main || (*r).method == NGX_HTTP_HEAD as usize || !plan.may_want_body(Side::Response) {
             return None;
         }
-        let copied = context::of(r)?.bodies.of(Side::Response);
+        let bodies = &mut context::of(r)?.bodies;
+        let is_call = request::is_call(&*r);
+        if !is_call && plan.body(Side::Request).is_none() {
+            // It looked like the first call of an AI agent, and a stream may be open for hours.
+            bodies.of(Side::Request).give_up();
+        }
+        let copied = bodies.of(Side::Response);
         let kind = request::answer_kind(&*r);
-        let wanted = plan.wants_body(Side::Response, kind.content_type(), || request::may_be_mcp(&*r));
+        let wanted = plan.wants_body(Side::Response, kind.content_type(), || is_call);
         copied.begin(wanted.then(|| plan.body_limit()), kind);
         if copied.is_open() {
             // Else the copy filter, which comes before us, leaves files to sendfile.

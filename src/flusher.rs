@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rtrb::{Consumer, Producer};
+use rtrb::{Consumer, Producer, PushError};
 use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
 use wire::EventTime;
 
@@ -236,16 +236,19 @@ impl Intake {
         self.pulled = true;
         // Bodies are freed, and taken out of the count, on the event loop.
         let bytes = (snapshot.memory() - snapshot.body_memory()) as u64;
+        // From here on, so that it is counted wherever this thread ends.
+        self.link.shipping_events.fetch_add(1, Ordering::Relaxed);
         // One broken request must not end the thread.
         let pushed = guard_thread("extract", Pushed::Refused, || self.push(&snapshot, batch));
-        if pushed == Pushed::Kept {
-            self.link.shipping_events.fetch_add(1, Ordering::Relaxed);
-        } else {
+        if pushed != Pushed::Kept {
+            self.link.shipping_events.fetch_sub(1, Ordering::Relaxed);
             counters::dropped(Dropped::Failed, 1);
         }
         self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        // There is room: as many fit as were ever made, but for the one that the event loop holds.
-        let _ = self.give_back.push(snapshot);
+        if let Err(PushError::Full(snapshot)) = self.give_back.push(snapshot) {
+            // Rare: the event loop has filled other ones meanwhile.
+            self.link.queued_bytes.fetch_sub(snapshot.body_memory() as u64, Ordering::Relaxed);
+        }
         true
     }
 

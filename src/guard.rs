@@ -61,8 +61,8 @@ pub(crate) fn say() {
 }
 
 fn remember(payload: &(dyn Any + Send), place: Option<&Location>) {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    // Not what was put together at run time: it may hold a part of a request.
+    let text = payload.downcast_ref::<&str>().copied().unwrap_or("no fixed message");
     FIRST.get_or_init(|| match place {
         Some(place) => format!("{text}, {place}"),
         None => text.to_owned(),

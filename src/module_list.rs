@@ -17,7 +17,8 @@ pub static mut ngx_modules: [*const ngx_module_t; 2] = [&raw const ngx_http_wall
 #[unsafe(no_mangle)]
 pub static mut ngx_module_names: [*const c_char; 2] = [c"ngx_http_wallarm_sessions_module".as_ptr(), ptr::null()];
 
-/// Before the copy filter, so that body filters of ours see what the client will see, in memory.
+/// Before the copy filter, so that body filters of ours see answers in memory, as they were made: what
+/// NGINX adds or compresses comes behind us.
 /// Without an order a module is appended last and runs before it (src/core/ngx_module.c).
 #[unsafe(no_mangle)]
 pub static mut ngx_module_order: [*const c_char; 3] =

@@ -5,7 +5,7 @@
 
 use capture::Slot;
 use nginx_sys::{
-    NGX_HTTP_POST, ngx_connection_t, ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t,
+    ngx_connection_t, ngx_http_core_srv_conf_t, ngx_http_get_indexed_variable, ngx_http_request_t,
     ngx_http_upstream_state_t, ngx_list_t, ngx_str_t, ngx_table_elt_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
@@ -147,7 +147,8 @@ pub(crate) unsafe fn body_kind(request: &ngx_http_request_t) -> Kind {
                 content_encoding = header.value;
             }
         });
-        Kind { content_type: value(request.headers_in.content_type), content_encoding }
+        let length = request.headers_in.content_length_n;
+        Kind { content_type: value(request.headers_in.content_type), content_encoding, length }
     }
 }
 
@@ -158,7 +159,8 @@ pub(crate) unsafe fn body_kind(request: &ngx_http_request_t) -> Kind {
 pub(crate) unsafe fn answer_kind(request: &ngx_http_request_t) -> Kind {
     let headers = &request.headers_out;
     // SAFETY: upheld by the caller.
-    Kind { content_type: headers.content_type, content_encoding: unsafe { value(headers.content_encoding) } }
+    let content_encoding = unsafe { value(headers.content_encoding) };
+    Kind { content_type: headers.content_type, content_encoding, length: headers.content_length_n }
 }
 
 /// # Safety
@@ -168,25 +170,59 @@ unsafe fn value(header: *const ngx_table_elt_t) -> ngx_str_t {
     unsafe { header.as_ref() }.filter(|header| header.hash != 0).map(|header| header.value).unwrap_or_default()
 }
 
-/// Whether a request may be a call of an AI agent (MCP over HTTP): it carries an `Mcp-*` header, or it
-/// is a POST that accepts an event stream, as the first call is.
+/// Whether a request may be a call of an AI agent (MCP over HTTP), as far as can be told before its
+/// answer: a POST that carries an `Mcp-*` header, or accepts an event stream, as the first call does.
 ///
 /// # Safety
 /// `request` is live.
-pub(crate) unsafe fn may_be_mcp(request: &ngx_http_request_t) -> bool {
-    const STREAM: &[u8] = b"text/event-stream";
-    let mut may_be = false;
+pub(crate) unsafe fn may_be_call(request: &ngx_http_request_t) -> bool {
     // SAFETY: upheld by the caller.
     unsafe {
-        each_header(&request.headers_in.headers, |header| {
-            let name = header.key.as_bytes();
-            may_be |= name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"mcp-"))
-                || request.method == NGX_HTTP_POST as ngx_uint_t
-                    && name.eq_ignore_ascii_case(b"accept")
-                    && header.value.as_bytes().windows(STREAM.len()).any(|part| part.eq_ignore_ascii_case(STREAM));
-        });
+        is_post(request)
+            && any_header(&request.headers_in.headers, |name, value| {
+                is_of_mcp(name) || name.eq_ignore_ascii_case(b"accept") && mentions(value, b"text/event-stream")
+            })
     }
-    may_be
+}
+
+/// The same, when its answer is about to begin: the first call is told by the session that it is given.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn is_call(request: &ngx_http_request_t) -> bool {
+    // SAFETY: upheld by the caller.
+    unsafe {
+        is_post(request)
+            && (any_header(&request.headers_in.headers, |name, _| is_of_mcp(name))
+                || any_header(&request.headers_out.headers, |name, _| name.eq_ignore_ascii_case(b"mcp-session-id")))
+    }
+}
+
+/// As the client sent it: `error_page` makes a GET of it.
+///
+/// # Safety
+/// `request` is live.
+unsafe fn is_post(request: &ngx_http_request_t) -> bool {
+    // SAFETY: upheld by the caller.
+    unsafe { asked(request).0 == b"POST" }
+}
+
+fn is_of_mcp(name: &[u8]) -> bool {
+    name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"mcp-"))
+}
+
+/// Whether a header's value has a word in it, in any case.
+fn mentions(value: &[u8], word: &[u8]) -> bool {
+    value.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
+/// # Safety
+/// As [`each_header`].
+unsafe fn any_header(list: &ngx_list_t, is: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    let mut any = false;
+    // SAFETY: upheld by the caller.
+    unsafe { each_header(list, |header| any = any || is(header.key.as_bytes(), header.value.as_bytes())) };
+    any
 }
 
 /// The value of a variable; `None` when it has none, or an empty one.
@@ -359,12 +395,7 @@ unsafe fn last_header(list: &ngx_list_t) -> Option<&ngx_table_elt_t> {
 /// # Safety
 /// `request` is live.
 pub(crate) unsafe fn accepts_json(request: &ngx_http_request_t) -> bool {
-    let mut accepts = false;
-    let mut look_at = |header: &ngx_table_elt_t| {
-        let accept = header.key.as_bytes().eq_ignore_ascii_case(b"accept");
-        accepts |= accept && header.value.as_bytes().windows(16).any(|part| part == b"application/json");
-    };
+    let asks = |name: &[u8], value: &[u8]| name.eq_ignore_ascii_case(b"accept") && mentions(value, b"application/json");
     // SAFETY: upheld by the caller.
-    unsafe { each_header(&request.headers_in.headers, &mut look_at) };
-    accepts
+    unsafe { any_header(&request.headers_in.headers, asks) }
 }

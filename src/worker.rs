@@ -32,9 +32,10 @@ const LAST_WORDS: Duration = Duration::from_millis(1000);
 /// Empty snapshots that are kept for the next burst; of more, each tick gives this part back.
 const KEEP_EMPTY: usize = 64;
 const FREED_PART: usize = 16;
+const FREED_AT_ONCE: usize = 512;
 /// This part of the memory takes no bodies.
 const WITHOUT_BODIES: u64 = 8;
-/// Snapshots taken back at most, for the memory of their bodies, when a body needs some.
+/// Snapshots taken back at most when memory is short, for that of their bodies.
 const RECLAIM: usize = 16;
 /// Memory of a snapshot that is used again, at most.
 const KEEP_BYTES: usize = 64 << 10;
@@ -80,6 +81,9 @@ struct Worker {
     random: fastrand::Rng,
     queue: Producer<Box<Snapshot>>,
     empty: Consumer<Box<Snapshot>>,
+    /// Snapshots to fill, taken back from the flusher.
+    #[expect(clippy::vec_box, reason = "they go into the ring as they are")]
+    free: Vec<Box<Snapshot>>,
     /// An empty snapshot that did not leave because the queue was full.
     spare: Option<Box<Snapshot>>,
     link: Arc<Link>,
@@ -159,7 +163,7 @@ impl Worker {
         let instance = random_bytes();
         let (queue, waiting) = RingBuffer::new(limits.snapshots);
         // As many as can be on their way, so that the flusher can always give one back.
-        let (give_back, empty) = RingBuffer::new(limits.snapshots + 1);
+        let (give_back, empty) = RingBuffer::new(limits.snapshots + 2);
         let (say, said) = bounded(16);
         let link = Arc::new(Link::default());
         let flusher = Flusher::new(conf, instance, Arc::clone(&link), waiting, give_back, say);
@@ -178,6 +182,7 @@ impl Worker {
             random: fastrand::Rng::with_seed(u64::from_be_bytes(random_bytes())),
             queue,
             empty,
+            free: Vec::with_capacity(KEEP_EMPTY),
             spare: None,
             link,
             flusher,
@@ -198,10 +203,13 @@ impl Worker {
             return None;
         }
         if self.link.held() >= self.memory_limit {
+            self.reclaim(RECLAIM);
+        }
+        if self.link.held() >= self.memory_limit {
             counters::dropped(Dropped::MemoryFull, 1);
             return None;
         }
-        let snapshot = self.spare.take().or_else(|| self.take_back());
+        let snapshot = self.spare.take().or_else(|| self.free.pop()).or_else(|| self.take_back());
         // One huge request must not keep its memory for ever; it goes back here, where it came from.
         let snapshot = snapshot.filter(|snapshot| snapshot.memory() <= KEEP_BYTES);
         Some((snapshot.unwrap_or_default(), seq))
@@ -216,17 +224,26 @@ impl Worker {
         Some(snapshot)
     }
 
+    /// Takes back what the flusher is done with, so that the memory of bodies is free again, and keeps
+    /// some of it for the requests to come.
+    fn reclaim(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.take_back() {
+                Some(snapshot) if self.free.len() < KEEP_EMPTY => self.free.push(snapshot),
+                Some(_) => {}
+                None => break,
+            }
+        }
+    }
+
     /// Counts memory for the copy of a body; false when there is none left. The last part of the memory
     /// is for requests without bodies: bodies are given up first.
     fn hold(&mut self, bytes: u64) -> bool {
         let limit = self.memory_limit - self.memory_limit / WITHOUT_BODIES;
-        let fits = |link: &Link| link.held() + bytes <= limit;
-        for _ in 0..RECLAIM {
-            if fits(&self.link) || self.take_back().is_none() {
-                break;
-            }
+        if self.link.held() + bytes > limit {
+            self.reclaim(RECLAIM);
         }
-        let fits = fits(&self.link);
+        let fits = self.flusher.is_some() && self.link.held() + bytes <= limit;
         if fits {
             self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -272,10 +289,8 @@ impl Worker {
         }
         guard::say();
         self.notice_end();
-        let surplus = self.empty.slots().saturating_sub(KEEP_EMPTY);
-        for _ in 0..surplus.div_ceil(FREED_PART) {
-            drop(self.take_back());
-        }
+        let returned = self.empty.slots();
+        self.reclaim(if returned <= KEEP_EMPTY { returned } else { returned.div_ceil(FREED_PART).min(FREED_AT_ONCE) });
     }
 }
 

@@ -226,6 +226,11 @@ impl Plan {
         (!body.tree.is_empty()).then_some(body)
     }
 
+    /// Whether any body that goes one way may be worth copying.
+    pub fn may_want_body(&self, side: Side) -> bool {
+        self.mcp.is_some() || self.body(side).is_some()
+    }
+
     /// Whether a body is worth copying. Made for the event loop: it neither allocates nor looks at the
     /// body. `mcp` tells whether the request may be a call of an AI agent, and is asked last.
     pub fn wants_body(&self, side: Side, content_type: Option<&[u8]>, mcp: impl FnOnce() -> bool) -> bool {

@@ -33,17 +33,8 @@ pub const AT_CONFIGURATION: &[&str] = &[
 /// As a process begins.
 pub const AT_START: &[&str] = &["init_module", "init_process"];
 /// While it serves.
-pub const AT_REQUEST: &[&str] = &[
-    "forget",
-    "log",
-    "post_read",
-    "request_body",
-    "response_body",
-    "response_header",
-    "status",
-    "timer",
-    "variable",
-];
+pub const AT_REQUEST: &[&str] =
+    &["forget", "log", "post_read", "request_body", "response_body", "response_header", "status", "timer", "variable"];
 /// When a process or a configuration goes.
 pub const AT_END: &[&str] = &["drop_loc_conf", "drop_main_conf", "exit_process"];
 

@@ -24,7 +24,7 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     // Some write a byte order mark, and readers may ignore it (RFC 8259, section 8.1).
     let text = input.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input.bytes);
     let all = (0..paths.len()).fold(0, |all, i| all | bit(i));
-    let mut walk = Walk { paths, values: vec![Vec::new(); paths.len()], open: all, broken: false };
+    let mut walk = Walk { paths, values: vec![Vec::new(); paths.len()], listed: 0, open: all, long: 0, broken: false };
     let read = Reader { text, at: 0 }.value(&mut walk, Place { active: all, depth: 0, listed: 0 });
     let mut failure = match read {
         Err(Stop::End) => Some(input.end()),
@@ -35,12 +35,12 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     let incomplete = if failure.is_some() { walk.open } else { 0 };
     let mut found = Found::none_of(paths.len());
     for (i, mut values) in walk.values.into_iter().enumerate().filter(|(i, _)| incomplete & bit(*i) == 0) {
+        if walk.long & bit(i) != 0 {
+            failure = Some(Reason::TooLarge);
+            continue;
+        }
         let value = match values.len() {
             0 | 1 => values.pop(),
-            _ if values.iter().map(|value| value.len() + 1).sum::<usize>() > MAX_VALUE => {
-                failure = Some(Reason::TooLarge);
-                None
-            }
             _ => Some(Cow::Owned(values.join(&b','))),
         };
         if let Some(value) = value {
@@ -87,8 +87,12 @@ fn each(mut paths: Paths) -> impl Iterator<Item = usize> {
 struct Walk<'w, 'd> {
     paths: &'w [&'w [String]],
     values: Vec<Vec<Cow<'d, [u8]>>>,
+    /// Bytes of values of lists, all paths together.
+    listed: usize,
     /// Paths whose value has not been met yet.
     open: Paths,
+    /// Paths whose list is longer than a value may be.
+    long: Paths,
     /// A wanted string could not be unescaped.
     broken: bool,
 }
@@ -114,10 +118,17 @@ impl<'d> Walk<'_, 'd> {
     fn take(&mut self, raw: &'d [u8], paths: Paths, listed: Paths) {
         let value = text_of(raw);
         self.broken |= value.is_err();
-        for i in each(paths) {
-            if let (Some(values), Ok(Some(value))) = (self.values.get_mut(i), &value) {
-                values.push(value.clone());
+        for i in each(paths & !self.long) {
+            let (Some(values), Ok(Some(value))) = (self.values.get_mut(i), &value) else { continue };
+            if listed & bit(i) != 0 {
+                self.listed += value.len() + 1;
+                if self.listed > MAX_VALUE {
+                    self.long |= bit(i);
+                    *values = Vec::new();
+                    continue;
+                }
             }
+            values.push(value.clone());
         }
         self.open &= !(paths & !listed);
     }
@@ -126,7 +137,7 @@ impl<'d> Walk<'_, 'd> {
     fn close(&mut self, lists: Paths) {
         let found = |&i: &usize| self.values.get(i).is_some_and(|values| !values.is_empty());
         let done = each(lists).filter(found).fold(0, |all, i| all | bit(i));
-        self.open &= !done;
+        self.open &= !(done | lists & self.long);
     }
 
     /// An error when everything was found, so that reading ends.

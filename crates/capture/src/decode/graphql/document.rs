@@ -4,6 +4,7 @@
 //! token is visited once or twice, each fragment once however often it is spread, so that time is linear.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::super::input::Input;
 use super::super::undecoded::Reason;
@@ -139,6 +140,9 @@ impl<'d> Document<'d> {
     ) -> Vec<Option<Argument<'d, 'w>>> {
         let mut found: Vec<Option<Argument<'d, 'w>>> = wanted.iter().map(|_| None).collect();
         let mut visited = vec![false; self.fragments.len()];
+        // The first of a name counts. Sought for each spread: there may be thousands of both.
+        let named = self.fragments.iter().enumerate().rev();
+        let fragments: BTreeMap<&[u8], usize> = named.map(|(number, fragment)| (fragment.name, number)).collect();
         // Places to go on at, the innermost last: behind a spread, the operation that holds it.
         let mut places: Vec<(usize, usize)> = operation.selection.map(|at| (at, 0)).into_iter().collect();
         while let Some((mut at, mut depth)) = places.pop() {
@@ -156,8 +160,7 @@ impl<'d> Document<'d> {
                     Kind::Spread => match self.tokens.name(at + 1) {
                         Some(b"on") => at += 2,
                         Some(name) => {
-                            let fragment = self.fragments.iter().position(|fragment| fragment.name == name);
-                            if let Some(fragment) = fragment
+                            if let Some(&fragment) = fragments.get(name)
                                 && let Some(seen @ false) = visited.get_mut(fragment)
                             {
                                 *seen = true;

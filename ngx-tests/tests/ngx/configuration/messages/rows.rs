@@ -108,24 +108,24 @@ pub const ROWS: &[Row] = &[
         r#""wallarm_session_key" source "request.path.99999999999999999999" has no path segment 99999999999999999999"#,
     ),
     row(
-        "wallarm_session_key request.body.json.a;",
-        r#""wallarm_session_key" source "request.body.json.a" needs the request's body, which this version cannot read yet"#,
-    ),
-    row(
-        "wallarm_session_key response.body;",
-        r#""wallarm_session_key" source "response.body" needs the response's body, which this version cannot read yet"#,
-    ),
-    row(
-        "wallarm_session_key request.header.X.gzip;",
-        r#""wallarm_session_key" source "request.header.X.gzip" needs the decoder "gzip", which this version cannot read yet"#,
-    ),
-    row(
         "wallarm_session_key request.header.X.rot13;",
-        r#""wallarm_session_key" source "request.header.X.rot13" has no decoder "rot13", expected one of: json, jwt, base64, percent, bearer"#,
+        r#""wallarm_session_key" source "request.header.X.rot13" has no decoder "rot13", expected one of: json, form, multipart, xml, graphql, jwt, bearer, base64, gzip, percent"#,
     ),
     row(
         "wallarm_session_key 'request.header.X.\"json\".a';",
-        r#""wallarm_session_key" source "request.header.X."json".a" has no decoder "json", expected one of: json, jwt, base64, percent, bearer"#,
+        r#""wallarm_session_key" source "request.header.X."json".a" has no decoder "json", expected one of: json, form, multipart, xml, graphql, jwt, bearer, base64, gzip, percent"#,
+    ),
+    row(
+        "wallarm_session_key request.body.form;",
+        r#""wallarm_session_key" source "request.body.form" uses "form" without saying what to take, as in "form.user""#,
+    ),
+    row(
+        "wallarm_session_key request.body.graphql.name;",
+        r#""wallarm_session_key" source "request.body.graphql.name" uses "graphql" without saying what to take, as in "graphql.operation", "graphql.type", "graphql.arg.FIELD.ARG" or "graphql.var.NAME""#,
+    ),
+    row(
+        "wallarm_session_key request.header.X.gzip.gzip.gzip.gzip.gzip.gzip.gzip.gzip.gzip;",
+        r#""wallarm_session_key" source "request.header.X.gzip.gzip.gzip.gzip.gzip.gzip.gzip.gzip.gzip" chains more than 8 decoders"#,
     ),
     row(
         "wallarm_session_key request.header.X.json;",
@@ -186,7 +186,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "include long-decoder.conf;",
-        r#""wallarm_session_key" source "request.header.X.d~...d~" has no decoder "d~...d~", expected one of: json, jwt, base64, percent, bearer LINE 1"#,
+        r#""wallarm_session_key" source "request.header.X.d~...d~" has no decoder "d~...d~", expected one of: json, form, multipart, xml, graphql, jwt, bearer, base64, gzip, percent LINE 1"#,
     ),
     // wallarm_session_key: options
     row(
@@ -279,6 +279,15 @@ pub const ROWS: &[Row] = &[
     ),
     row("wallarm_session_path;", r#"invalid number of arguments in "wallarm_session_path" directive"#),
     row("wallarm_session_path hide;", r#""wallarm_session_path" is "hide", expected "clear" or "mask""#),
+    // wallarm_session_body_limit, _mcp
+    row("wallarm_session_body_limit;", r#"invalid number of arguments in "wallarm_session_body_limit" directive"#),
+    row(
+        "wallarm_session_body_limit much;",
+        r#""wallarm_session_body_limit" "much" is no size, expected a number with k or m, as in "64m""#,
+    ),
+    row("wallarm_session_body_limit 9m;", r#""wallarm_session_body_limit" is "9m", expected at most "8m""#),
+    row("wallarm_session_mcp;", r#"invalid number of arguments in "wallarm_session_mcp" directive"#),
+    row("wallarm_session_mcp args;", r#""wallarm_session_mcp" is "args", expected "on", "off" or "arguments""#),
     // wallarm_session_collector
     row("wallarm_session_collector;", r#"invalid number of arguments in "wallarm_session_collector" directive"#),
     row(

@@ -4,13 +4,15 @@ use std::fs;
 
 use ngx_tests::folder;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "src/args.rs",
     "src/collector_address.rs",
     "src/config.rs",
     "src/directives.rs",
     "src/location.rs",
     "crates/capture/src/source.rs",
+    "crates/capture/src/source/decoders.rs",
+    "crates/capture/src/source/segments.rs",
 ];
 
 /// What no row can show, and where it is shown instead.
