@@ -102,6 +102,8 @@ fn errors_say_what_would_be_right() {
         let error = error(text);
         assert!(error.contains(says), "{text}: {error}");
     }
+    let long = format!("request.body.json{}", ".a".repeat(65));
+    assert!(error(&long).contains("a path of more than 64 segments"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn an_error_in_an_included_file_names_that_file_and_line() {
         (
             "include good.conf; include parts/*.conf;",
             "\"wallarm_session_key\" source \"request.heder.X-B\" has no part \"heder\" in \"request\", expected one of: \
-             header, cookie, query, path, uri, method, host, ip, scheme, var in FOLDER/parts/a.conf:4",
+             header, cookie, query, path, uri, method, host, ip, scheme, var, body in FOLDER/parts/a.conf:4",
         ),
         (
             "include server.conf;",

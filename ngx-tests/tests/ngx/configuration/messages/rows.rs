@@ -69,11 +69,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "wallarm_session_key request.heder.X;",
-        r#""wallarm_session_key" source "request.heder.X" has no part "heder" in "request", expected one of: header, cookie, query, path, uri, method, host, ip, scheme, var"#,
+        r#""wallarm_session_key" source "request.heder.X" has no part "heder" in "request", expected one of: header, cookie, query, path, uri, method, host, ip, scheme, var, body"#,
     ),
     row(
         "wallarm_session_key response.query.x;",
-        r#""wallarm_session_key" source "response.query.x" has no part "query" in "response", expected one of: header, cookie, status"#,
+        r#""wallarm_session_key" source "response.query.x" has no part "query" in "response", expected one of: header, cookie, status, body"#,
     ),
     row(
         "wallarm_session_key request.header;",
@@ -233,7 +233,7 @@ pub const ROWS: &[Row] = &[
     row("wallarm_session_context;", r#"invalid number of arguments in "wallarm_session_context" directive"#),
     row(
         "wallarm_session_context request.hedaer.X;",
-        r#""wallarm_session_context" source "request.hedaer.X" has no part "hedaer" in "request", expected one of: header, cookie, query, path, uri, method, host, ip, scheme, var"#,
+        r#""wallarm_session_context" source "request.hedaer.X" has no part "hedaer" in "request", expected one of: header, cookie, query, path, uri, method, host, ip, scheme, var, body"#,
     ),
     row(
         "wallarm_session_context request.header.X group=a;",

@@ -16,7 +16,7 @@ const FILES: [&str; 8] = [
 ];
 
 /// What no row can show, and where it is shown instead.
-pub const ELSEWHERE: [&str; 8] = [
+pub const ELSEWHERE: [&str; 9] = [
     // Nothing that a configuration says makes NGINX run out of memory, or lose its core.
     "no memory for",
     "no main configuration",
@@ -28,6 +28,8 @@ pub const ELSEWHERE: [&str; 8] = [
     "together with the inherited ones",
     // By another user: `secrecy`. Here it stands for a file that is missing.
     "file \"{path}\" cannot be read",
+    // Too long for a line: the tests of `capture`.
+    "has a path of more than",
     // On every level: `contexts`.
     "is said twice on this level",
 ];
