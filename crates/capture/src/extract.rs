@@ -11,7 +11,7 @@ use crate::body::{self, Side};
 use crate::decode::{Around, Format, Input, Media, Undecoded, Values, is_json_rpc, media};
 use crate::http::{self, Authorization};
 use crate::mask::mask;
-use crate::mcp::{Call, McpMode};
+use crate::mcp::{self, Call, McpMode};
 use crate::plan::{AddressMode, BuiltinSlots, ContextSpec, KeySpec, PathMode, Plan};
 use crate::snapshot::{Slot, Snapshot};
 use crate::source::{Origin, Piece, Source, Template};
@@ -350,15 +350,18 @@ impl<'a> Reading<'a> {
         let owned = |text: &[u8]| cut(Cow::Owned(escape(text).into_owned()), SHOWN);
         // A body that was not copied does not hide what every first call is.
         let method = method.or(call.method.as_deref()).or(first.then_some(b"initialize"))?;
-        let primitive = name.or(call.primitive.as_deref()).unwrap_or_default();
+        let primitive = name.map(mcp::header).or(call.primitive.as_deref().map(Cow::Borrowed)).unwrap_or_default();
+        let masked = (self.plan.spec.path == PathMode::Mask).then_some(self.secret);
+        let primitive = mcp::primitive(&primitive, masked);
         let arguments = call.arguments.as_deref().filter(|_| self.plan.spec.mcp == McpMode::Arguments);
+        let arguments = arguments.and_then(|json| mcp::arguments(json, self.secret));
         let stream = self.snapshot.get(Slot::RESPONSE_TYPE).is_some_and(|text| media(text) == Media::Events);
         let answer = message(Side::Response, undecoded);
         let error = answer.and_then(|body| call.error(body.input(), stream, undecoded));
         Some(Mcp {
             method: owned(method),
-            primitive: owned(primitive),
-            arguments: arguments.map(owned),
+            primitive: owned(&primitive),
+            arguments: arguments.as_deref().map(owned),
             error: error.as_deref().map(owned),
         })
     }

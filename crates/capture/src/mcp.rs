@@ -6,7 +6,11 @@
 //! Whether the call failed stands in the answer, with status 200: a JSON document, or an event
 //! stream in which the answer follows notifications.
 
+mod leaving;
+
 use std::borrow::Cow;
+
+pub(crate) use leaving::{arguments, header, primitive};
 
 use crate::decode::{self, Decoder, Format, Input, Undecoded};
 
