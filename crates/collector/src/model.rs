@@ -136,15 +136,16 @@ pub struct SessionPart {
     pub applications: Vec<String>,
     /// At most 5, the busiest first.
     pub keys: Vec<KeyCount>,
-    /// The last seen.
+    /// The last seen; when no request of the part names one, who the session was on the days before, or
+    /// else is on those after.
     pub user: Option<Who>,
-    /// At most 5, the last seen first.
+    /// Those that requests of the part name: at most 5, the last seen first.
     pub users: Vec<Who>,
-    /// Distinct users.
+    /// Distinct users that requests of the part name.
     pub user_count: u64,
-    /// The last seen.
+    /// As `user`.
     pub role: Option<Who>,
-    /// At most 5, the last seen first.
+    /// As `users`.
     pub roles: Vec<Who>,
     /// Start of the earliest request.
     pub first_seen: Micros,

@@ -90,8 +90,11 @@ impl Walk {
         if content.get(1) != Some(&VERSION) {
             return Err(Problem::page_token("another version of the server made it; begin with the first page"));
         }
-        let other =
-            || Problem::page_token("it was made for another list or window; repeat the parameters of the first page");
+        let other = || {
+            Problem::page_token(
+                "it was made for another list, filter or window; repeat the parameters of the first page",
+            )
+        };
         // A cursor of another list need not even decode.
         let page: Page<C> = rmp_serde::from_slice(content).map_err(|_| other())?;
         let made_for = Asked { from: page.from.map(Micros), to: page.to.map(Micros), day: page.day.map(Day) };

@@ -91,6 +91,13 @@ impl Params {
         }
     }
 
+    /// A parameter that is `true` or `false`.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let wrong = |_| Problem::parameter(name, format!("`{text}` is neither `true` nor `false`"));
+        text.parse().map(Some).map_err(wrong)
+    }
+
     /// `from`, `to` and `day`.
     pub(super) fn asked(&self) -> Result<Asked, Problem> {
         let asked = Asked { from: self.time("from")?, to: self.time("to")?, day: self.day()? };

@@ -18,13 +18,20 @@ pub(super) struct Sessions {
 
 /// `GET /sessions`: parts of sessions, the last seen first.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
-    let params = params.only(&["from", "to", "page_size", "page_token", "order_by"])?;
+    let params = params.only(&["from", "to", "mcp", "page_size", "page_token", "order_by"])?;
     params.order("last_seen desc")?;
     let size = params.page_size()?;
-    let (walk, after) = api.walk::<(i64, [u8; 16])>(&params, "sessions".to_owned())?;
+    let mcp = params.flag("mcp")?;
+    let list = match mcp {
+        None => "sessions",
+        Some(true) => "sessions with mcp",
+        Some(false) => "sessions without mcp",
+    };
+    let (walk, after) = api.walk::<(i64, [u8; 16])>(&params, list.to_owned())?;
     let query = SessionsQuery {
         window: walk.asked.window(walk.oldest),
-        windowed: walk.asked.from.is_some() || walk.asked.to.is_some(),
+        mcp,
+        narrowed: mcp.is_some() || walk.asked.from.is_some() || walk.asked.to.is_some(),
         as_of: walk.as_of,
         after: after.map(|(last_seen, id)| (Micros(last_seen), Id(id))),
         limit: size + 1,

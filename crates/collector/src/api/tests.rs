@@ -44,10 +44,17 @@ impl Server {
     /// Puts requests of sessions in, `(session, start)` each, as one log record.
     fn put(&self, requests: &[(u8, i64)]) {
         let pos = self.store.position();
+        let rows = (0..).zip(requests);
+        self.put_rows(rows.map(|(ordinal, &(session, ts))| row(Arrival { pos, ordinal }, session, ts)));
+    }
+
+    /// Puts rows in, as one log record.
+    fn put_rows(&self, rows: impl IntoIterator<Item = Row>) {
+        let pos = self.store.position();
         let mut batch = Batch { from: pos, to: pos + 1, ..Batch::default() };
-        for (ordinal, &(session, ts)) in requests.iter().enumerate() {
-            let day: &mut DayBatch = batch.days.entry(Micros(ts).day()).or_default();
-            day.rows.push(row(Arrival { pos, ordinal: ordinal as u32 }, session, ts));
+        for row in rows {
+            let day: &mut DayBatch = batch.days.entry(row.request.ts.day()).or_default();
+            day.rows.push(row);
         }
         self.store.apply(&batch).unwrap();
     }
@@ -128,6 +135,53 @@ async fn sessions_are_listed_the_last_seen_first() {
     assert_eq!(first["matched"], Value::Null);
     assert_eq!(first["last_seen"], "2026-03-10T11:00:00.000000Z");
     assert_eq!(first["user"]["value"], "user-1");
+}
+
+#[tokio::test]
+async fn a_user_names_the_session_for_its_requests_before_and_after_and_the_last_seen_leads() {
+    let server = Server::new();
+    let named = [None, Some("ada"), None, Some("bela"), Some("ada"), Some("bela"), None];
+    server.put_rows((0..).zip(named).map(|(n, user)| {
+        let who = user.map(|user| Who { value: user.to_owned(), hashed: false });
+        let role = who.clone().map(|who| Who { value: format!("role of {}", who.value), ..who });
+        Row { user: who, role, ..row(Arrival { pos: 0, ordinal: n }, 1, NOW - HOUR + i64::from(n)) }
+    }));
+    let session = &server.ok("/sessions").await["sessions"][0];
+    assert_eq!((&session["requests"], &session["user_count"]), (&7.into(), &2.into()));
+    assert_eq!((&session["user"]["value"], &session["role"]["value"]), (&"bela".into(), &"role of bela".into()));
+    let values =
+        |name: &str| session[name].as_array().unwrap().iter().map(|who| who["value"].clone()).collect::<Vec<_>>();
+    assert_eq!(values("users"), ["bela", "ada"]);
+    assert_eq!(values("roles"), ["role of bela", "role of ada"]);
+}
+
+#[tokio::test]
+async fn sessions_of_ai_agents_are_listed_apart() {
+    let server = Server::new();
+    let call =
+        crate::model::Mcp { method: "tools/call".to_owned(), primitive: "search".to_owned(), ..Default::default() };
+    server.put_rows((0..9).map(|n| {
+        let mut row = row(Arrival { pos: 0, ordinal: n }, (n % 3) as u8, NOW - HOUR + i64::from(n));
+        // Of the first two sessions one request each.
+        row.request.mcp = Some(call.clone()).filter(|_| n < 2);
+        row
+    }));
+    let with = server.ok("/sessions?mcp=true").await;
+    assert_eq!(ids(&with), [1, 0].map(|n| session(n).to_string()));
+    assert_eq!((&with["sessions"][0]["mcp"], &with["sessions"][0]["matched"]), (&true.into(), &3.into()));
+    assert_eq!(ids(&server.ok("/sessions?mcp=false").await), [session(2).to_string()]);
+    let requests = server.ok(&format!("/sessions/{}/requests", session(1))).await;
+    let calls = requests["requests"].as_array().unwrap().iter().map(|request| &request["mcp"]["primitive"]);
+    assert_eq!(calls.collect::<Vec<_>>(), [&Value::from("search"), &Value::Null, &Value::Null]);
+
+    let page = server.ok("/sessions?mcp=true&page_size=1").await;
+    let token = page["next_page_token"].as_str().unwrap();
+    let next = server.ok(&format!("/sessions?mcp=true&page_size=1&page_token={token}")).await;
+    assert_eq!(ids(&next), [session(0).to_string()]);
+    for other in ["", "mcp=false&"] {
+        server.problem(&format!("/sessions?{other}page_token={token}"), 400).await;
+    }
+    assert_eq!(server.problem("/sessions?mcp=yes", 400).await["parameter"], "mcp");
 }
 
 #[tokio::test]
@@ -328,7 +382,7 @@ async fn a_page_token_is_good_for_its_list_its_window_and_ten_minutes() {
     let id = session(1);
     for other in ["/sessions?", "/sessions?from=2026-03-10T00:00:01Z&", &format!("/sessions/{id}/requests?{window}&")] {
         let problem = server.problem(&with(other), 400).await;
-        assert!(problem["detail"].as_str().unwrap().contains("another list or window"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("another list, filter or window"), "{problem}");
     }
     for index in 0..token.len() {
         let mut damaged = token.clone().into_bytes();

@@ -61,6 +61,7 @@ pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
         ("STATUS", Side::Right),
         ("MS", Side::Right),
         ("BYTES", Side::Right),
+        ("CALL", Side::Left),
         ("KEY", Side::Left),
         ("PARAMETERS", Side::Left),
     ]);
@@ -76,7 +77,7 @@ pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
 }
 
 /// The cells of a request.
-fn row(request: &Value) -> [String; 8] {
+fn row(request: &Value) -> [String; 9] {
     let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
     let number = |name: &str| request[name].as_u64().unwrap_or_default();
     let parameters = request["params"].as_array().into_iter().flatten().map(key).collect::<Vec<_>>().join(" ");
@@ -87,9 +88,25 @@ fn row(request: &Value) -> [String; 8] {
         number("status").to_string(),
         millis(number("duration_us")),
         bytes(number("bytes_out")),
+        call(request),
         key(&request["key"]),
         parameters,
     ]
+}
+
+/// What a request asked for behind its one path: the call of an AI agent, with why it failed, or the
+/// GraphQL operation.
+fn call(request: &Value) -> String {
+    let words = |value: &Value, names: &[&str]| {
+        let all = names.iter().filter_map(|name| value[*name].as_str()).filter(|word| !word.is_empty());
+        all.collect::<Vec<_>>().join(" ")
+    };
+    let mcp = &request["mcp"];
+    match mcp["error"].as_str() {
+        Some(error) => format!("{} ({error})", words(mcp, &["method", "primitive", "arguments"])),
+        None if mcp.is_object() => words(mcp, &["method", "primitive", "arguments"]),
+        None => words(&request["gql"], &["type", "operation"]),
+    }
 }
 
 /// What is known of one part.
@@ -106,6 +123,13 @@ fn facts(part: &Value, width: Option<usize>) -> String {
     };
     let each = |name: &str, show: fn(&Value) -> String| {
         part[name].as_array().into_iter().flatten().map(show).collect::<Vec<_>>().join(", ")
+    };
+    // A part that names nobody has its name from another day.
+    let named = |all: &str, last: &str| match &part[last] {
+        one if one.is_object() && part[all].as_array().is_none_or(Vec::is_empty) => {
+            format!("{} (of another day)", who(one))
+        }
+        _ => each(all, who),
     };
     let number = |name: &str| part[name].as_u64().unwrap_or_default();
     let text = |name: &str| part[name].as_str().unwrap_or_default();
@@ -125,8 +149,8 @@ fn facts(part: &Value, width: Option<usize>) -> String {
                 bytes(number("bytes_out"))
             ),
         ),
-        ("users", each("users", who)),
-        ("roles", each("roles", who)),
+        ("users", named("users", "user")),
+        ("roles", named("roles", "role")),
         ("keys", each("keys", |k| format!("{} ({})", key(k), k["requests"]))),
         ("addresses", list("ips", Some("ip_count"))),
         ("user agents", list("user_agents", None)),

@@ -22,6 +22,9 @@ pub(super) struct Sessions {
     /// Only sessions with requests in the last so many seconds, minutes, hours or days: 30s, 15m, 1h, 2d
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"], value_parser = duration)]
     last: Option<i64>,
+    /// Only sessions with calls of AI agents (MCP)
+    #[arg(long)]
+    mcp: bool,
     /// How many at most
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = limit)]
     limit: usize,
@@ -44,6 +47,7 @@ impl Sessions {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
+        parameters.extend(self.mcp.then(|| ("mcp", true.to_string())));
         let list = client.list("/sessions", "sessions", &parameters, self.limit).await?;
         if self.json {
             print_json(&list)?
@@ -67,6 +71,7 @@ pub(super) fn shown(list: &Value, width: Option<usize>) -> String {
         ("REQUESTS", Side::Right),
         ("LASTED", Side::Right),
         ("STATUSES", Side::Left),
+        ("MCP", Side::Whole),
         ("USER", Side::Left),
         ("KEY", Side::Left),
         ("ADDRESS", Side::Left),
@@ -83,6 +88,7 @@ pub(super) fn shown(list: &Value, width: Option<usize>) -> String {
             requests,
             table::span(row["duration_ms"].as_u64().unwrap_or_default()),
             counts(&row["statuses"]),
+            if row["mcp"] == true { "yes".to_owned() } else { String::new() },
             who(&row["user"]),
             key(&row["keys"][0]),
             first_of(&row["ips"], row["ip_count"].as_u64()),

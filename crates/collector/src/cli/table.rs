@@ -20,7 +20,7 @@ pub(super) enum Side {
 }
 
 /// Rows under a head, aligned.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     columns: Vec<(&'static str, Side)>,
     rows: Vec<Vec<String>>,
@@ -36,8 +36,10 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| escape(&cell)).collect());
     }
 
-    /// The table, cut to `width` terminal columns where there is a width.
-    pub(super) fn render(&self, width: Option<usize>) -> String {
+    /// The table without columns that are empty in every row, cut to `width` terminal columns where there
+    /// is a width.
+    pub(super) fn render(mut self, width: Option<usize>) -> String {
+        self.drop_empty_columns();
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.width()).collect();
         for row in &self.rows {
             for (widest, cell) in widths.iter_mut().zip(row) {
@@ -61,6 +63,19 @@ impl Table {
             text.push('\n');
         }
         text
+    }
+
+    fn drop_empty_columns(&mut self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        for column in (0..self.columns.len()).rev() {
+            let is_empty = |row: &Vec<String>| row.get(column).is_none_or(String::is_empty);
+            if self.rows.iter().all(is_empty) {
+                self.columns.remove(column);
+                self.rows.iter_mut().filter(|row| column < row.len()).for_each(|row| drop(row.remove(column)));
+            }
+        }
     }
 
     /// Takes from the widest text columns until the table fits or none can give more.

@@ -204,14 +204,15 @@ fn a_table_is_aligned_and_fits_the_terminal() {
     let mut table = Table::new(&[("ID", Side::Whole), ("N", Side::Right), ("TEXT", Side::Left), ("MORE", Side::Left)]);
     table.row(["a".repeat(12), "7".to_owned(), "x".repeat(50), "short".to_owned()]);
     table.row(["b".to_owned(), "123".to_owned(), "日本語".repeat(10), String::new()]);
-    let wide = table.render(None);
+    let render = |width| table.clone().render(width);
+    let wide = render(None);
     assert_eq!(wide.lines().next().unwrap(), format!("ID{}N  TEXT{}MORE", " ".repeat(14), " ".repeat(58)));
     assert!(wide.contains(&"x".repeat(50)));
-    let narrow = table.render(Some(50));
+    let narrow = render(Some(50));
     assert!(narrow.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 50), "{narrow}");
     assert!(narrow.contains(&"a".repeat(12)) && narrow.contains('…'), "{narrow}");
     // What must be whole stays whole, on however narrow a terminal.
-    assert!(table.render(Some(5)).contains(&"a".repeat(12)));
+    assert!(render(Some(5)).contains(&"a".repeat(12)));
 }
 
 #[test]
@@ -259,6 +260,22 @@ fn a_session_shows_its_facts_and_its_requests_in_order() {
 }
 
 #[test]
+fn calls_of_ai_agents_and_what_names_a_session_elsewhere_are_shown() {
+    let row = |mcp: bool| json!({ "id": "00ff", "requests": 1, "mcp": mcp });
+    let with = sessions::shown(&json!({ "sessions": [row(true), row(false)] }), None);
+    assert!(with.lines().next().unwrap().contains("MCP") && with.lines().nth(1).unwrap().contains("yes"), "{with}");
+    assert!(!sessions::shown(&json!({ "sessions": [row(false)] }), None).contains("MCP"));
+
+    let mcp = json!({ "method": "tools/call", "primitive": "search", "arguments": null, "error": "-32602 no" });
+    let requests = [json!({ "mcp": mcp }), json!({ "gql": { "type": "query", "operation": "Orders" } })];
+    let part = json!({ "day": "2026-03-10", "user": { "value": "alice" }, "users": [], "roles": [] });
+    let text = session::shown(&json!({ "id": "00ff", "parts": [part], "requests": requests }), None);
+    for needle in ["CALL", "tools/call search (-32602 no)", "query Orders", "alice (of another day)"] {
+        assert!(text.contains(needle), "no {needle} in {text}");
+    }
+}
+
+#[test]
 fn times_and_sizes_are_read_and_shown_as_people_write_them() {
     assert_eq!(["30s", "15m", "1h", "2d"].map(|text| sessions::duration(text).unwrap()), [30, 900, 3600, 172_800]);
     for wrong in ["", "h", "1", "0s", "-1h", "1w", "1hour", "99999999999d", "1µ"] {
@@ -280,7 +297,7 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["tail", "-n", "5", "--limit", "6", "--json"],
         &["check", "http://127.0.0.1/", "--wait", "3", "--json"],
         &["check", "http://[::1]:8080/a?b=c", "--collector-socket", "/x"],
-        &["sessions", "--config", "/x"],
+        &["sessions", "--config", "/x", "--mcp"],
         &["tail"],
     ];
     for line in lines {

@@ -1,10 +1,11 @@
 //! A store in plain memory: what the others must agree with, and what tests and simulations use.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::parts::{self, status_class};
+use super::parts::{self, Named, status_class};
 use super::{
     Batch, Position, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed, Window,
 };
@@ -53,6 +54,19 @@ impl MemoryStore {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Names parts by what other days know.
+    fn name(&self, parts: &mut [SessionPart], as_of: Position) {
+        let days: Vec<Day> = self.days.keys().copied().collect();
+        let known = |day: Day, _: &[Id]| {
+            let rows = self.days.get(&day).map(|day| day.rows.as_slice()).unwrap_or_default();
+            let parts = day_parts(day, rows, as_of, Window::ALL);
+            Ok::<_, Infallible>(parts.into_iter().map(|p| (p.id, Named { user: p.user, role: p.role })).collect())
+        };
+        let Ok(()) = parts::name_by_other_days(parts, &days, known);
     }
 }
 
@@ -114,14 +128,16 @@ impl Store for MemoryStore {
             .flat_map(|(&day, rows)| day_parts(day, &rows.rows, query.as_of, query.window))
             .filter(|part| {
                 part.matched > Some(0)
+                    && query.mcp.is_none_or(|mcp| part.mcp == mcp)
                     && query.after.is_none_or(|(last_seen, id)| {
                         part.last_seen < last_seen || (part.last_seen == last_seen && part.id > id)
                     })
             })
-            .map(|part| SessionPart { matched: part.matched.filter(|_| query.windowed), ..part })
+            .map(|part| SessionPart { matched: part.matched.filter(|_| query.narrowed), ..part })
             .collect();
         found.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then(a.id.cmp(&b.id)));
         found.truncate(query.limit);
+        inner.name(&mut found, query.as_of);
         Ok(found)
     }
 
@@ -131,7 +147,9 @@ impl Store for MemoryStore {
             let own: Vec<_> = rows.rows.iter().filter(|row| row.request.session_id == session).cloned().collect();
             day_parts(day, &own, as_of, Window::ALL)
         });
-        Ok(parts.map(|part| SessionPart { matched: None, ..part }).collect())
+        let mut parts: Vec<_> = parts.map(|part| SessionPart { matched: None, ..part }).collect();
+        inner.name(&mut parts, as_of);
+        Ok(parts)
     }
 
     fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {

@@ -1,4 +1,9 @@
-//! What a list of a session part holds at most, the same for every store.
+//! What is the same of session parts in every store: how many values their lists hold, and who names a
+//! part.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::{Day, Id, SessionPart, Who};
 
 /// Applications of a part.
 pub(super) const APPLICATIONS: usize = 5;
@@ -16,6 +21,44 @@ pub(super) const HOSTS: usize = 10;
 pub(super) const ENDPOINTS: usize = 5;
 /// Methods, and types of attacks, of a part.
 pub(super) const KINDS: usize = 20;
+
+/// Names parts whose own requests name nobody: a user or role names the session from then on, so by the
+/// last day before that knows one, and its earlier requests too, so else by the first day after.
+///
+/// `known` tells for a day which of some sessions have which user and role, the last seen of each.
+pub(super) fn name_by_other_days<E>(
+    parts: &mut [SessionPart],
+    days: &[Day],
+    mut known: impl FnMut(Day, &[Id]) -> Result<HashMap<Id, Named>, E>,
+) -> Result<(), E> {
+    let nameless = |part: &SessionPart| part.user.is_none() || part.role.is_none();
+    let wanting: BTreeSet<Day> = parts.iter().filter(|part| nameless(part)).map(|part| part.day).collect();
+    for day in wanting {
+        let (before, after): (Vec<Day>, Vec<Day>) = days.iter().filter(|&&other| other != day).partition(|&&d| d < day);
+        for other in before.into_iter().rev().chain(after) {
+            let of_day = || parts.iter().filter(|part| part.day == day && nameless(part));
+            let ids: Vec<Id> = of_day().map(|part| part.id).collect();
+            if ids.is_empty() {
+                break;
+            }
+            let named = known(other, &ids)?;
+            for part in parts.iter_mut().filter(|part| part.day == day) {
+                if let Some(named) = named.get(&part.id) {
+                    part.user = part.user.take().or_else(|| named.user.clone());
+                    part.role = part.role.take().or_else(|| named.role.clone());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who a session is on a day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    pub(super) user: Option<Who>,
+    pub(super) role: Option<Who>,
+}
 
 /// The class of a status, `2xx`.
 pub(super) fn status_class(status: u16) -> String {

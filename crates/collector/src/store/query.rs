@@ -34,8 +34,10 @@ impl Window {
 pub struct SessionsQuery {
     /// Parts with at least one request in it.
     pub window: Window,
-    /// Whether the caller gave the window (then `matched` is filled).
-    pub windowed: bool,
+    /// Those with calls of AI agents, or those without; `None` for all.
+    pub mcp: Option<bool>,
+    /// Whether the caller narrowed the list (then `matched` is filled).
+    pub narrowed: bool,
     /// The state to look at.
     pub as_of: Position,
     /// Where the page before ended: `last_seen` and id of its last row.

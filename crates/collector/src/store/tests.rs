@@ -106,15 +106,16 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
     assert_eq!(memory.newest(), duck.newest());
     assert_eq!(memory.position(), duck.position());
     assert_eq!(memory.resume().unwrap().seqs, duck.resume().unwrap().seqs);
-    for (as_of, window, windowed) in [
-        (u64::MAX, Window::ALL, false),
-        (memory.position() / 2, Window::ALL, false),
-        (u64::MAX, window(1, 26), true),
-        (u64::MAX, Window { from: window(1, 0).from, to: Micros(window(1, 0).from.0 + 3_000_000) }, true),
+    for (as_of, window, mcp) in [
+        (u64::MAX, Window::ALL, None),
+        (memory.position() / 2, Window::ALL, Some(true)),
+        (u64::MAX, window(1, 26), Some(false)),
+        (u64::MAX, Window { from: window(1, 0).from, to: Micros(window(1, 0).from.0 + 3_000_000) }, None),
     ] {
         let mut after = None;
         loop {
-            let query = SessionsQuery { window, windowed, as_of, after, limit: pages };
+            let narrowed = window != Window::ALL || mcp.is_some();
+            let query = SessionsQuery { window, mcp, narrowed, as_of, after, limit: pages };
             let page = memory.sessions(&query).unwrap();
             assert_eq!(page, duck.sessions(&query).unwrap());
             let Some(last) = page.last() else { break };
@@ -175,6 +176,34 @@ proptest! {
         prop_assert_eq!(memory.forget_before(day).unwrap(), duck.forget_before(day).unwrap());
         ask_both(&memory, &duck, pages);
         duck.check().unwrap();
+    }
+}
+
+/// The rows of one session: day, and who it names.
+fn named_rows(rows: &[(i32, Option<&str>)]) -> Batch {
+    let named = (0..).zip(rows).map(|(n, &(day, user))| {
+        let mut row = Row { user: user.map(|u| Who { value: u.into(), hashed: false }), ..row(0, n, 0) };
+        row.role = row.user.clone();
+        row.request.ts = Micros(Day(FIRST_DAY + day).start().0 + i64::from(n));
+        row
+    });
+    batch(0, 1, named)
+}
+
+#[test]
+fn a_user_names_the_session_on_later_days_too_and_on_earlier_ones_when_it_had_none_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores: [Box<dyn Store>; 2] = [Box::new(MemoryStore::default()), Box::new(open(dir.path()).unwrap())];
+    let rows = [(0, None), (1, Some("ada")), (1, Some("bela")), (1, None), (2, None), (3, Some("cleo")), (4, None)];
+    for store in stores {
+        store.apply(&named_rows(&rows)).unwrap();
+        let query = SessionsQuery { window: Window::ALL, mcp: None, narrowed: false, as_of: 1, after: None, limit: 9 };
+        for parts in [store.sessions(&query).unwrap(), store.parts(Id([0; 16]), 1).unwrap()] {
+            let who = |who: &Option<Who>| who.as_ref().map(|who| who.value.clone()).unwrap_or_default();
+            let told: Vec<_> = parts.iter().map(|part| (who(&part.user), who(&part.role), part.user_count)).collect();
+            let expected = [("cleo", 0), ("cleo", 1), ("bela", 0), ("bela", 2), ("bela", 0)];
+            assert_eq!(told, expected.map(|(who, count)| (who.to_owned(), who.to_owned(), count)));
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use duckdb::{Config, Connection};
 use self::columns::Columns;
 use self::positions::{DayPosition, Positions};
 use self::readers::Readers;
+use super::parts::name_by_other_days;
 use super::{
     Batch, DayBatch, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
 };
@@ -417,14 +418,19 @@ impl Store for DuckStore {
                 }
                 found.extend(read::sessions(connection, day, query, limit)?);
             }
+            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, query.as_of))?;
             Ok(found)
         })
     }
 
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         self.read(|connection, days| {
-            let parts = days.iter().rev().map(|&day| read::parts(connection, day, &[session], as_of));
-            parts.collect::<Result<Vec<_>, _>>().map(|parts| parts.into_iter().flatten().collect())
+            let mut found = Vec::new();
+            for &day in days.iter().rev() {
+                found.extend(read::parts(connection, day, &[session], as_of)?);
+            }
+            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, as_of))?;
+            Ok(found)
         })
     }
 

@@ -7,7 +7,7 @@ use duckdb::{Connection, Row, params_from_iter};
 
 use super::{failed, halves, joined, sql};
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
-use crate::store::parts::{self, status_class};
+use crate::store::parts::{self, Named, status_class};
 use crate::store::{Arrival, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
 
 /// Runs a statement with bound values and reads each row.
@@ -57,22 +57,26 @@ pub(super) fn sessions(
 ) -> Result<Vec<SessionPart>, StoreError> {
     let mut values =
         vec![Value::BigInt(query.window.from.0), Value::BigInt(query.window.to.0), Value::UBigInt(query.as_of)];
-    let mut after = "";
+    let mut conditions = String::new();
+    if let Some(mcp) = query.mcp {
+        conditions.push_str(sql::PAGE_MCP);
+        values.push(Value::Boolean(mcp));
+    }
     if let Some((last_seen, id)) = query.after {
-        after = sql::PAGE_AFTER;
+        conditions.push_str(sql::PAGE_AFTER);
         let (hi, lo) = halves(id);
         let last_seen = Value::BigInt(last_seen.0);
         let ids = [hi, hi, lo].map(Value::UBigInt);
         values.extend([last_seen.clone(), last_seen].into_iter().chain(ids));
     }
     values.push(limit(rows));
-    let page = select(connection, day, &sql::PAGE.replace("{after}", after), values, |row| {
+    let page = select(connection, day, &sql::PAGE.replace("{conditions}", &conditions), values, |row| {
         Ok((joined(row.get(0)?, row.get(1)?), row.get::<_, u64>(3)?))
     })?;
     let ids: Vec<_> = page.iter().map(|(id, _)| *id).collect();
     let mut found: HashMap<_, _> =
         parts(connection, day, &ids, query.as_of)?.into_iter().map(|part| (part.id, part)).collect();
-    let matched = |count| Some(count).filter(|_| query.windowed);
+    let matched = |count| Some(count).filter(|_| query.narrowed);
     let in_order = page
         .into_iter()
         .filter_map(|(id, count)| found.remove(&id).map(|part| SessionPart { matched: matched(count), ..part }));
@@ -104,6 +108,31 @@ pub(super) fn parts(
         }
     }
     Ok(parts.into_values().collect())
+}
+
+/// Who some sessions are on the day.
+pub(super) fn named(
+    connection: &Connection,
+    day: Day,
+    ids: &[Id],
+    as_of: Position,
+) -> Result<HashMap<Id, Named>, StoreError> {
+    let mut bound = id_values(ids);
+    bound.push(Value::UBigInt(as_of));
+    let of = |column: &str| {
+        let text = sql::named(column).replace("{ids}", &sql::values(ids.len(), 2));
+        select(connection, day, &text, bound.clone(), |row| {
+            Ok((joined(row.get(0)?, row.get(1)?), Who { value: row.get(2)?, hashed: row.get(3)? }))
+        })
+    };
+    let mut named: HashMap<Id, Named> = HashMap::new();
+    for (id, user) in of("user")? {
+        named.entry(id).or_default().user = Some(user);
+    }
+    for (id, role) in of("role")? {
+        named.entry(id).or_default().role = Some(role);
+    }
+    Ok(named)
 }
 
 fn totals(connection: &Connection, day: Day) -> Result<BTreeMap<Id, SessionPart>, StoreError> {

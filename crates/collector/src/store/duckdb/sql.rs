@@ -71,12 +71,14 @@ WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
 /// Bound: window from, window to, as_of.
 pub(super) const PAGE: &str = "
 SELECT sid_hi, sid_lo, max(ts) AS last_seen, count(*) FILTER (ts >= ? AND ts < ?) AS matched
-FROM {day}.requests WHERE pos < ? GROUP BY sid_hi, sid_lo HAVING matched > 0 {after}
+FROM {day}.requests WHERE pos < ? GROUP BY sid_hi, sid_lo HAVING matched > 0{conditions}
 ORDER BY last_seen DESC, sid_hi, sid_lo LIMIT ?";
 
+/// Those with calls of AI agents, or those without. Bound: which.
+pub(super) const PAGE_MCP: &str = " AND bool_or(mcp_method IS NOT NULL) = ?";
 /// What follows the end of the page before. Bound: last seen, last seen, hi, hi, lo.
 pub(super) const PAGE_AFTER: &str =
-    "AND (last_seen < ? OR (last_seen = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo > ?))))";
+    " AND (last_seen < ? OR (last_seen = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo > ?))))";
 
 /// The rows of some sessions, read once for all that is asked of them. Bound: the ids, as_of.
 pub(super) const PICK: &str = "
@@ -105,6 +107,18 @@ pub(super) fn top(columns: &str, condition: &str, order: &str, limit: usize) -> 
          FROM picked WHERE {condition} GROUP BY sid_hi, sid_lo, {columns}
          QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo ORDER BY {order}, {columns}) <= {limit}
          ORDER BY sid_hi, sid_lo, {order}, {columns}"
+    )
+}
+
+/// The last seen user or role of some sessions, who have one. Bound: the ids, as_of.
+pub(super) fn named(column: &str) -> String {
+    format!(
+        "SELECT sid_hi, sid_lo, {column}_value, {column}_hashed
+         FROM {{day}}.requests SEMI JOIN (VALUES {{ids}}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
+         WHERE {column}_value IS NOT NULL AND pos < ?
+         GROUP BY sid_hi, sid_lo, {column}_value, {column}_hashed
+         QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo
+                                    ORDER BY max(ts) DESC, {column}_value, {column}_hashed) = 1"
     )
 }
 
