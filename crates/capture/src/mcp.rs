@@ -105,7 +105,8 @@ impl Events<'_> {
             let (line, rest) = self.rest.split_at(end.map_or(self.rest.len(), |at| at + 1));
             self.rest = rest;
             match line.trim_ascii_end() {
-                b"" => match data.take() {
+                // Servers open a stream with an event that only has an id, which clients go on from.
+                b"" => match data.take().filter(|data| !data.is_empty()) {
                     Some(data) => return Some(data),
                     None => continue,
                 },
@@ -172,5 +173,14 @@ mod tests {
                       data: {\"id\":3,\ndata: \"error\":{\"code\":-1,\"message\":\"no\"}}\n\n";
         assert_eq!(error(TOOL, stream, true).as_deref(), Some("-1 no"));
         assert_eq!(error(TOOL, "data: {\"id\":3,\"result\":{}}\n\n", true), None);
+    }
+
+    #[test]
+    fn an_event_that_only_opens_a_stream_is_nothing_that_could_not_be_read() {
+        let mut undecoded = Undecoded::default();
+        let stream = b"id: 7\nretry: 1000\ndata: \n\ndata: {\"id\":3,\"result\":{\"isError\":true}}\n\n";
+        let error = call(TOOL).error(Input::whole(stream), true, &mut undecoded);
+        assert_eq!(error.as_deref(), Some(&b"tool error"[..]));
+        assert!(undecoded.each().all(|(_, _, count)| count == 0), "{undecoded:?}");
     }
 }
