@@ -28,6 +28,10 @@ export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
 # Debian's packages of other modules, for its NGINX: what the suite `beside` loads.
 export API_SESSIONS_DEBIAN_MODULES=$API_SESSIONS_CACHE/nginx-$nginx_debian_version-modules
 
+# npm packages of a client and a server for AI agents: what the suite `mcp` starts.
+mcp_lock=$API_SESSIONS_ROOT/ngx-tests/mcp/package-lock.json
+export API_SESSIONS_MCP=$API_SESSIONS_CACHE/mcp-$(sha256sum "$mcp_lock" | cut -c 1-16)
+
 # One of them: what a build reads, which binary is started, and the module that fits into it.
 select_nginx() {
     if [[ " ${nginx_versions[*]} $nginx_sanitized_version " != *" $1 "* ]]; then

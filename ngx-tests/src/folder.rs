@@ -92,6 +92,13 @@ pub fn debian_modules() -> PathBuf {
     std::env::var_os("API_SESSIONS_DEBIAN_MODULES").map_or_else(unpacked, PathBuf::from)
 }
 
+/// Where the npm packages of a client and a server for AI agents are: `$API_SESSIONS_MCP`, which
+/// `scripts/env.sh` sets.
+pub fn mcp_packages() -> PathBuf {
+    let installed = || checkout().join("build/mcp");
+    std::env::var_os("API_SESSIONS_MCP").map_or_else(installed, PathBuf::from).join("node_modules")
+}
+
 /// The module that fits into it: `$API_SESSIONS_MODULE`, which `scripts/env.sh` sets.
 pub fn module() -> PathBuf {
     let debian = || binary("nginx-1.22.1/ngx_http_wallarm_sessions_module.so");

@@ -44,6 +44,8 @@ pub struct Session {
     pub keys: Vec<Key>,
     /// The last seen.
     pub user: Option<Who>,
+    /// The last seen first.
+    pub users: Vec<Who>,
     /// The last seen.
     pub role: Option<Who>,
     /// RFC 3339.
@@ -58,6 +60,21 @@ pub struct Session {
     pub user_agents: Vec<String>,
     /// Requests by status class.
     pub statuses: std::collections::BTreeMap<String, u64>,
+    /// Whether an AI agent's calls are in it.
+    pub mcp: bool,
+}
+
+/// A call of an AI agent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Mcp {
+    /// JSON-RPC method.
+    pub method: String,
+    /// Name of the tool, prompt or resource.
+    pub primitive: String,
+    /// As JSON text.
+    pub arguments: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
 }
 
 /// A context parameter of a request.
@@ -114,6 +131,8 @@ pub struct Request {
     pub key: Key,
     /// Context parameters.
     pub params: Vec<Param>,
+    /// Set on calls of AI agents.
+    pub mcp: Option<Mcp>,
 }
 
 /// A page of a list; the list's name is the API's.
@@ -202,15 +221,20 @@ impl Rest {
 
     /// A whole list, page by page.
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, RestError> {
+        self.list_of(path, "").await
+    }
+
+    /// The rows that a filter leaves of a list.
+    async fn list_of<T: DeserializeOwned>(&self, path: &str, filter: &str) -> Result<Vec<T>, RestError> {
         let mut rows = Vec::new();
-        let mut from = format!("{path}?page_size=1000");
+        let mut from = format!("{path}?page_size=1000{filter}");
         for _ in 0..MOST_PAGES {
             let page: Page<T> = self.json(&from).await?;
             rows.extend(page.rows);
             match page.next_page_token {
                 Some(token) => {
                     let token = utf8_percent_encode(&token, NON_ALPHANUMERIC);
-                    from = format!("{path}?page_size=1000&page_token={token}");
+                    from = format!("{path}?page_size=1000{filter}&page_token={token}");
                 }
                 None => return Ok(rows),
             }
@@ -221,6 +245,11 @@ impl Rest {
     /// All sessions (their parts), the last seen first.
     pub async fn sessions(&self) -> Result<Vec<Session>, RestError> {
         self.list("/sessions").await
+    }
+
+    /// Those of AI agents.
+    pub async fn mcp_sessions(&self) -> Result<Vec<Session>, RestError> {
+        self.list_of("/sessions", "&mcp=true").await
     }
 
     /// All requests of a session, in order.

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use ngx_tests::clients::{self, Kind, Label};
 use ngx_tests::nginx::Config;
-use ngx_tests::rest::Request;
+use ngx_tests::rest::{Request, Who};
 use ngx_tests::shop;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -105,6 +105,29 @@ async fn an_app_whose_token_is_refreshed_keeps_its_session() {
     app.get("/api/profile").await.unwrap().expect(StatusCode::OK).unwrap();
 
     site.only_session(3).await;
+    site.close();
+}
+
+#[tokio::test]
+async fn a_user_and_roles_named_by_a_login_answer_name_the_requests_before_and_after_it() {
+    let login = r#"{"user":{"name":"ada"},"roles":["admin","buyer"]}"#;
+    let routes = Router::new()
+        .route("/login", get(move || async move { ([("content-type", "application/json")], login) }))
+        .fallback(get(|| async { "shop" }));
+    let parameters = "    wallarm_session_context response.body.json.user.name type=user;
+    wallarm_session_context response.body.json.roles.* type=role;";
+    let config = Config::file("response-token.conf").unwrap().shop(origin(routes).await).unwrap();
+    let site = Site::of(config.in_http(parameters).unwrap()).await;
+
+    for path in ["/cart", "/login", "/orders"] {
+        site.get(path, &[("cookie", "sid=s1")]).await;
+    }
+
+    let sessions = site.stored(3).await;
+    assert_eq!(sessions.len(), 1, "{sessions:#?}");
+    let named = |who: &Option<Who>| who.as_ref().map(|who| who.value.clone()).unwrap_or_default();
+    assert_eq!((named(&sessions[0].user), named(&sessions[0].role)), ("ada".into(), "admin,buyer".into()));
+    assert_eq!(sessions[0].users.len(), 1);
     site.close();
 }
 
