@@ -11,6 +11,7 @@
 pub mod clients;
 pub mod collector;
 pub mod counters;
+pub mod fastcgi;
 pub mod folder;
 pub mod forward;
 pub mod line;

@@ -2,8 +2,8 @@
 //!
 //! Its rules of who is who, from which the clients' ground truth follows:
 //! - `POST /api/login` answers a right password with one token that stands for this login: in the
-//!   JSON, in `X-Token`, and, for browsers, as the cookie `sid`. The token is accepted as that cookie
-//!   or as `?token=`. A second login gives another token.
+//!   JSON, and, for browsers, as the cookie `sid` too. The token is accepted as that cookie or as
+//!   `?token=`. A second login gives another token.
 //! - An app (`"client": "app"`) gets a JWT instead, and no cookie. It names the customer (`iss` and
 //!   `sub`), whichever login or refresh it came from, and is accepted as `Authorization: Bearer`.
 //! - A partner has an API key, accepted as `X-Api-Key`.
@@ -32,8 +32,6 @@ pub use token::{ISSUER, Jwt};
 
 /// The cookie that carries a browser's token.
 pub const COOKIE: &str = "sid";
-/// The header that carries a new token in the answer to a login.
-pub const TOKEN_HEADER: &str = "x-token";
 /// The header that carries a partner's key.
 pub const API_KEY_HEADER: &str = "x-api-key";
 /// The customer who may see the list of customers.
@@ -207,9 +205,6 @@ async fn refresh(State(desk): State<Desk>, headers: HeaderMap, query: Query<Toke
 
 fn with_token(customer: &str, token: &str, cookie: Option<String>) -> Response {
     let mut answer = signed(customer, json!({ "token": token, "user": customer }));
-    if let Ok(value) = HeaderValue::from_str(token) {
-        answer.headers_mut().insert(TOKEN_HEADER, value);
-    }
     if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
         answer.headers_mut().insert(header::SET_COOKIE, value);
     }

@@ -6,6 +6,7 @@ mod configuration;
 mod damage;
 mod demo;
 mod edges;
+mod examples;
 mod foreign;
 mod grouping;
 mod operation;
