@@ -58,7 +58,7 @@ impl Plan {
             conn: facts.connection,
             n: facts.number,
             host: reading.shown(Slot::HOST),
-            method: reading.shown(Slot::METHOD),
+            method: reading.method(),
             path: reading.path(),
             proto: reading.shown(Slot::PROTO),
             scheme: Cow::Borrowed(scheme(facts.https)),
@@ -98,6 +98,14 @@ fn scheme(https: bool) -> &'static str {
 fn who<'a>(params: &[Param<'a>], kind: ParamKind) -> Option<Who<'a>> {
     let param = params.iter().find(|param| param.kind == kind)?;
     Some(Who { value: param.value.clone(), hashed: param.hashed })
+}
+
+/// Bytes as text for people.
+fn text(bytes: Cow<[u8]>) -> Cow<str> {
+    match bytes {
+        Cow::Borrowed(bytes) => escape(bytes),
+        Cow::Owned(bytes) => Cow::Owned(escape(&bytes).into_owned()),
+    }
 }
 
 /// Cuts text at a length in bytes, between characters.
@@ -256,11 +264,7 @@ impl<'a> Reading<'a> {
         if hash {
             return (self.pseudonym(&value), true);
         }
-        let text = match value {
-            Cow::Borrowed(bytes) => escape(bytes),
-            Cow::Owned(bytes) => Cow::Owned(escape(&bytes).into_owned()),
-        };
-        (cut(text, SHOWN), false)
+        (cut(text(value), SHOWN), false)
     }
 
     fn pseudonym(&self, value: &[u8]) -> Cow<'a, str> {
@@ -451,20 +455,25 @@ impl<'a> Reading<'a> {
     }
 
     fn path(&self) -> Cow<'a, str> {
-        let raw = Cow::Borrowed(self.target().0);
         // Before it is decoded: an encoded slash may stand inside a credential.
-        let raw = match self.plan.spec.path {
-            PathMode::Mask => mask(raw, self.secret),
-            PathMode::Clear => raw,
+        let path = match self.masked(self.target().0) {
+            Cow::Borrowed(raw) => self.normalize(raw),
+            Cow::Owned(raw) => Cow::Owned(self.normalize(&raw).into_owned()),
         };
-        let text = match raw {
-            Cow::Borrowed(raw) => match self.normalize(raw) {
-                Cow::Borrowed(path) => escape(path),
-                Cow::Owned(path) => Cow::Owned(escape(&path).into_owned()),
-            },
-            Cow::Owned(raw) => Cow::Owned(escape(&self.normalize(&raw)).into_owned()),
-        };
-        cut(text, SHOWN_PATH)
+        cut(text(path), SHOWN_PATH)
+    }
+
+    /// The first word of what a client sent, which need not be a method: one that is out of step sends
+    /// the middle of something there.
+    fn method(&self) -> Cow<'a, str> {
+        cut(text(self.masked(self.snapshot.get(Slot::METHOD).unwrap_or_default())), SHOWN)
+    }
+
+    fn masked(&self, raw: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.plan.spec.path {
+            PathMode::Mask => mask(Cow::Borrowed(raw), self.secret),
+            PathMode::Clear => Cow::Borrowed(raw),
+        }
     }
 
     fn normalized_path(&self) -> Cow<'a, [u8]> {

@@ -12,4 +12,5 @@ mod grouping;
 mod operation;
 mod plain;
 mod record;
+mod secrecy;
 mod site;
