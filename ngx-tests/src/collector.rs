@@ -120,6 +120,20 @@ impl Collector {
         Ok(())
     }
 
+    /// SIGSTOP: connections stay, nobody answers.
+    pub fn freeze(&mut self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&mut self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal(signal))
+    }
+
     /// SIGTERM, and how it ended.
     pub fn stop(&mut self) -> io::Result<Option<ExitStatus>> {
         self.process.take().map(|mut process| process.stop(Signal::TERM, STOP)).transpose()

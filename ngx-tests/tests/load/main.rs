@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod memory;
 mod numbers;
 mod site;
 mod syncs;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::Router;
+use axum::routing::get;
 use ngx_tests::clients::{self, Kind, Label};
 use ngx_tests::nginx::Config;
 use ngx_tests::rest::{Request, Who};
