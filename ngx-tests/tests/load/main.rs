@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod locks;
 mod memory;
 mod numbers;
 mod site;
