@@ -11,7 +11,7 @@ use ngx_tests::shop;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::site::{Site, quickstart};
+use crate::site::{Site, origin, quickstart};
 
 #[tokio::test]
 async fn every_request_of_the_demos_clients_is_in_the_session_of_the_credential_held() {
