@@ -43,7 +43,7 @@ fn chunks(mut bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut body = Vec::new();
     loop {
         let end = bytes.windows(2).position(|part| part == b"\r\n")?;
-        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?, 16).ok()?;
         let (chunk, rest) = bytes[end + 2..].split_at_checked(length)?;
         body.extend_from_slice(chunk);
         bytes = rest.strip_prefix(b"\r\n")?;
@@ -69,11 +69,12 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    fn with_lasting_boundary(self) -> Self {
-        let Some((_, boundary)) = self.head.0.split_once("boundary=") else { return self };
-        let boundary = boundary.lines().next().unwrap_or_default().to_owned();
-        let body = String::from_utf8_lossy(&self.body).replace(&boundary, "boundary");
-        Self { head: Head(self.head.0.replace(&boundary, "boundary")), body: body.into_bytes() }
+    pub fn new(head: Head, body: Vec<u8>) -> Self {
+        let Some((_, boundary)) = head.0.split_once("boundary=") else { return Self { head, body } };
+        let digits = boundary.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(boundary.len());
+        let boundary = &boundary[..digits];
+        let body = String::from_utf8_lossy(&body).replace(boundary, "boundary");
+        Self { head: Head(head.0.replace(boundary, "boundary")), body: body.into_bytes() }
     }
 
     /// All answers that were received over one connection; what breaks off is one too.
@@ -83,7 +84,7 @@ impl Answer {
             let none = to_head || matches!(head.word(), "100" | "204" | "304");
             let body = if none { Some((Vec::new(), after)) } else { head.body(after) };
             let (body, rest) = body.unwrap_or_else(|| (after.to_vec(), &[]));
-            answers.push(Self { head: head.lasting(), body }.with_lasting_boundary());
+            answers.push(Self::new(head.lasting(), body));
             received = rest;
         }
         if !received.is_empty() {

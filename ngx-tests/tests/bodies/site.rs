@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,82 +18,112 @@ use ngx_tests::wait;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::certificates::{self, Certificates};
 use crate::fastcgi;
 use crate::message::Answer;
-use crate::origin::{self, Answers};
+use crate::origin;
 use crate::situation::{Situation, Told};
+use crate::streams::{self, Http2, Http3};
 
+/// What clients speak. All streams of one connection, but of HTTP/1.1 each situation has its own.
+#[derive(Clone)]
+enum Client {
+    Http1(SocketAddr),
+    Http2(Http2),
+    Http3(Http3),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+    Http3,
+}
+
+impl Client {
+    /// What is received; `None` where somebody left, as how much he has read is his own affair.
+    async fn play(self, situation: &Situation) -> Option<Vec<Answer>> {
+        let asked = || situation.asked().unwrap();
+        match self {
+            Self::Http1(address) => {
+                let received =
+                    Raw::play(address, &situation.steps).await.unwrap_or_else(|e| panic!("{}: {e}", situation.name));
+                let whole = !matches!(situation.steps.last(), Some(Step::Leave));
+                whole.then(|| Answer::all(&received, situation.is_head()))
+            }
+            Self::Http2(client) => Some(vec![client.ask(&asked()).await]),
+            Self::Http3(client) => Some(vec![client.ask(&asked()).await]),
+        }
+    }
+}
+
+/// Bytes that the open batch takes without an event in it are less, one body is more.
+const NO_BODY: u64 = 100;
 /// Situations that are played at once.
 const AT_ONCE: usize = 8;
 
 pub struct Site {
-    pub nginx: Nginx,
-    bare: Nginx,
+    nginx: Server,
+    bare: Server,
     collector: Collector,
     rest: Rest,
+    certificates: Certificates,
     _nobody: Port,
 }
 
 impl Site {
     /// Plays situations to an NGINX with the module and to one without, and compares all there is.
-    pub async fn run(situations: Vec<Situation>) -> Self {
-        let site = Self::open(&situations).await;
-        site.compare_answers(&situations).await;
+    pub async fn run(protocol: Protocol, mut situations: Vec<Situation>) -> Self {
+        if protocol != Protocol::Http1 {
+            situations.retain(|situation| situation.asked().is_some());
+        }
+        let site = Self::open(&situations, "warn").await;
+        site.compare_answers(protocol, &situations).await;
         let told: Vec<(String, Told)> = situations.into_iter().flat_map(|situation| situation.told).collect();
         site.compare_records(told).await;
         site
     }
 
-    async fn open(situations: &[Situation]) -> Self {
-        let answers: Answers =
-            situations.iter().filter_map(|one| Some((one.name.clone(), one.answer.clone()?))).collect();
-        assert_eq!(
-            situations.iter().map(|one| &one.name).collect::<std::collections::BTreeSet<_>>().len(),
-            situations.len()
-        );
+    /// With an error log of a level.
+    pub async fn open(situations: &[Situation], level: &str) -> Self {
+        let answers = situations.iter().filter_map(|one| Some((one.name.clone(), one.answer.clone()?))).collect();
         let collector = Collector::start().await.unwrap();
         let nobody = Port::lease().unwrap();
+        let certificates = Certificates::make();
         let config = Config::text("site.conf", include_str!("site.conf")).runtime(&collector.runtime());
+        let (origin, fastcgi) = (origin::open(answers).await, fastcgi::open().await);
         let config = config
-            .shop(origin::open(answers).await)
+            .shop(origin)
             .and_then(|config| config.replace("127.0.0.1:9001", &nobody.address().to_string()))
+            .and_then(|config| config.replace("127.0.0.1:9002", &fastcgi.to_string()))
+            .and_then(|config| config.replace("error.log warn;", &format!("error.log {level};")))
             .unwrap();
-        let config = config.replace("127.0.0.1:9002", &fastcgi::open().await.to_string()).unwrap();
-        let nginx = Nginx::start(&config).unwrap();
-        let bare = config.replace("$wallarm_session_id", "").unwrap().without_module();
-        let bare = Nginx::start(&bare).unwrap();
-        let now = SystemTime::now();
-        for nginx in [&nginx, &bare] {
-            write_files(nginx, now);
-        }
+        let bare = config.clone().replace("$wallarm_session_id", "").unwrap().without_module();
+        let changed = SystemTime::now();
+        let [nginx, bare] = [config, bare].map(|config| Server::start(config, &certificates, changed));
         let rest = collector.rest().unwrap();
-        Self { nginx, bare, collector, rest, _nobody: nobody }
+        Self { nginx, bare, collector, rest, certificates, _nobody: nobody }
     }
 
-    async fn compare_answers(&self, situations: &[Situation]) {
+    async fn compare_answers(&self, protocol: Protocol, situations: &[Situation]) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut clients = JoinSet::new();
         let mut wrong = String::new();
+        let bare = self.bare.client(protocol, &self.certificates).await;
+        let ours = self.nginx.client(protocol, &self.certificates).await;
         for situation in situations {
-            let (situation, addresses) = (situation.clone(), [self.bare.address(), self.nginx.address()]);
+            let (situation, bare, ours) = (situation.clone(), bare.clone(), ours.clone());
             let place = places.clone().acquire_owned().await.unwrap();
             clients.spawn(async move {
-                let mut answers = Vec::new();
-                for address in addresses {
-                    let received = Raw::play(address, &situation.steps).await;
-                    let received = received.unwrap_or_else(|error| panic!("{}: {error}", situation.name));
-                    // How much somebody read who left, is his own affair.
-                    let whole = !matches!(situation.steps.last(), Some(Step::Leave));
-                    answers.push(whole.then(|| Answer::all(&received, situation.is_head())));
-                }
+                let answers = [bare.play(&situation).await, ours.play(&situation).await];
                 drop(place);
                 (situation.name, answers)
             });
         }
         while let Some(played) = clients.join_next().await {
-            let (name, answers) = played.unwrap();
-            if answers[0] != answers[1] {
-                wrong += &format!("{name}: without the module {:?}\nwith it {:?}\n", answers[0], answers[1]);
+            let (name, [bare, ours]) = played.unwrap();
+            if bare != ours {
+                wrong += &format!("{name}: without the module {bare:?}\nwith it {ours:?}\n");
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
@@ -120,7 +151,7 @@ impl Site {
         }
         assert!(wrong.is_empty() && told.is_empty(), "{wrong}not asked: {told:#?}");
 
-        let lines = line::read(&fs::read(self.nginx.path("access.log")).unwrap());
+        let lines = line::read(&fs::read(self.nginx.nginx.path("access.log")).unwrap());
         assert_eq!(lines.len(), stored.len(), "lines and records differ in number");
         for line in lines {
             let request = stored.iter().find(|request| request.id == line.id);
@@ -137,23 +168,57 @@ impl Site {
         self.rest.everything().await.unwrap()
     }
 
-    pub async fn counters(&self) -> Counters {
-        self.nginx.counters().await.unwrap()
+    pub fn address(&self) -> SocketAddr {
+        self.nginx.nginx.address()
     }
 
-    /// Waits until no memory counts for a body any more, and stops everything; the error log must be
-    /// clean.
-    pub async fn close(self) {
+    pub async fn counters(&self) -> Counters {
+        self.nginx.nginx.counters().await.unwrap()
+    }
+
+    /// Waits until no memory counts for a body any more, and stops everything; returns the error log,
+    /// which must be clean.
+    pub async fn close(self) -> String {
         wait::until("all memory to be given back", wait::LONG, async || {
-            (self.counters().await.sum("wallarm_sessions_memory_bytes") == 0).then_some(())
+            (self.counters().await.sum("wallarm_sessions_memory_bytes") < NO_BODY).then_some(())
         })
         .await
         .unwrap();
         let Self { nginx, bare, mut collector, .. } = self;
-        nginx.stop().unwrap();
-        bare.stop().unwrap();
+        let log = nginx.nginx.stop().unwrap();
+        bare.nginx.stop().unwrap();
         let ended = collector.stop().unwrap().unwrap();
         assert!(ended.success(), "the collector ended with {ended}:\n{}", collector.log());
+        log
+    }
+}
+
+/// NGINX, and where it speaks HTTP/2 and HTTP/3.
+struct Server {
+    nginx: Nginx,
+    http2: Port,
+    http3: Port,
+}
+
+impl Server {
+    fn start(config: Config, certificates: &Certificates, changed: SystemTime) -> Self {
+        let [http2, http3] = [Port::lease(), Port::lease()].map(Result::unwrap);
+        let mut listen = format!("listen {} http2;\n", http2.address());
+        if streams::is_http3_there() {
+            let tls = certificates::TLS.replace("FOLDER", &certificates.folder().display().to_string());
+            listen += &format!("listen {} quic;\n{tls}\n", http3.address());
+        }
+        let nginx = Nginx::start(&config.in_server(&listen).unwrap()).unwrap();
+        write_files(&nginx, changed);
+        Self { nginx, http2, http3 }
+    }
+
+    async fn client(&self, protocol: Protocol, certificates: &Certificates) -> Client {
+        match protocol {
+            Protocol::Http1 => Client::Http1(self.nginx.address()),
+            Protocol::Http2 => Client::Http2(Http2::connect(self.http2.address()).await),
+            Protocol::Http3 => Client::Http3(Http3::connect(self.http3.address(), certificates).await),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ngx_tests::raw::Step;
 
+use crate::message::Head;
 use crate::origin;
+use crate::streams::Asked;
 
 pub const JSON: &str = "application/json";
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -149,6 +151,21 @@ impl Situation {
         let params = params.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.told.push((self.x(), Told { method, path, status, params }));
         self
+    }
+
+    /// The request, if it is one that is sent whole, and its answer is read whole.
+    pub fn asked(&self) -> Option<Asked> {
+        let mut sent = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Send(bytes) => sent.extend_from_slice(bytes),
+                Step::Finish | Step::Leave => return None,
+                Step::WaitFor(_) | Step::Pause(_) => {}
+            }
+        }
+        let (head, body) = Head::of(&sent)?;
+        let (body, rest) = head.body(body)?;
+        (rest.is_empty() && self.asked.len() == 1).then_some(Asked { head, body })
     }
 
     pub fn is_head(&self) -> bool {

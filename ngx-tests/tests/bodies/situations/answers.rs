@@ -1,9 +1,6 @@
 //! Answers: who makes them, which filters they pass, and how the client takes them.
 
-use std::io::Read;
-
-use flate2::Compression;
-
+use super::coding::{deflate, gzip, zlib};
 use crate::situation::{JSON, Situation, situation};
 
 const ANN: &str = r#"{"id":"ann"}"#;
@@ -56,25 +53,6 @@ fn origins() -> Vec<Situation> {
             .told(200, &[("json", "bob"), ("answer", "ann")])
             .answer(JSON, "", ANN),
     ]
-}
-
-/// Compresses as `deflate` does, without a header and with zlib's, and as `gzip` does.
-fn deflate(text: &[u8]) -> Vec<u8> {
-    compressed(text, |text, out| flate2::read::DeflateEncoder::new(text, Compression::fast()).read_to_end(out))
-}
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    compressed(text, |text, out| flate2::read::ZlibEncoder::new(text, Compression::fast()).read_to_end(out))
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    compressed(text, |text, out| flate2::read::GzEncoder::new(text, Compression::fast()).read_to_end(out))
-}
-
-fn compressed(text: &[u8], by: impl FnOnce(&[u8], &mut Vec<u8>) -> std::io::Result<usize>) -> Vec<u8> {
-    let mut out = Vec::new();
-    by(text, &mut out).unwrap();
-    out
 }
 
 /// Compressed by the origin: the coding is taken off.
@@ -155,7 +133,7 @@ fn filters() -> Vec<Situation> {
         situation("gzip-not-taken").get("/gzip").told(200, READ).answer(JSON, "", ANN),
         situation("sub").get("/sub").told(200, READ).answer(JSON, "", ANN),
         situation("sub-long").get("/sub").told(200, READ).answer(JSON, "", &long),
-        situation("ssi").get("/ssi").told(200, &[]).answer(JSON, "", included),
+        situation("ssi").get("/ssi").told(200, READ).answer(JSON, "", included),
         situation("addition").get("/addition").told(200, READ).answer(JSON, "", ANN),
         situation("all-filters").ask("GET", "/all-filters", gzip).told(200, READ).answer(JSON, "", ANN),
         situation("all-filters-long").ask("GET", "/all-filters", gzip).told(200, READ).answer(JSON, "", &long),
@@ -184,7 +162,7 @@ fn kept() -> Vec<Situation> {
             .told(200, READ)
             .ask("GET", "/cached", "Range: bytes=0-20\r\n")
             .told(206, &[])
-            .answer(JSON, "", body),
+            .answer(JSON, "Accept-Ranges: bytes\r\n", body),
     ]
 }
 
