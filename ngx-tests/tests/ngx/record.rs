@@ -2,6 +2,7 @@
 
 use ngx_tests::clients::{self, Kind};
 use ngx_tests::nginx::Config;
+use ngx_tests::rest::Request;
 use ngx_tests::shop::{self, Shop};
 use reqwest::StatusCode;
 
@@ -60,9 +61,20 @@ async fn the_variables_in_the_access_log_are_those_of_the_record() {
 
     site.stored(requests).await;
 
-    let mut logged = site.nginx.access_log();
-    let stored = site.rest.everything().await.unwrap();
-    let mut told: Vec<String> = stored
+    // The variables never read bodies: of a login that only a body tells, the record alone knows.
+    let (by_body, by_head): (Vec<Request>, Vec<Request>) = site
+        .rest
+        .everything()
+        .await
+        .unwrap()
+        .into_iter()
+        .partition(|request| request.key.source.starts_with("response.body"));
+    let ids: Vec<&str> = by_body.iter().map(|request| request.id.as_str()).collect();
+    assert!(!ids.is_empty() && by_head.len() > ids.len(), "{} and {}", ids.len(), by_head.len());
+    let of_body = |line: &String| ids.iter().any(|id| line.starts_with(id));
+    let (logged_by_body, mut logged): (Vec<String>, Vec<String>) =
+        site.nginx.access_log().into_iter().partition(of_body);
+    let mut told: Vec<String> = by_head
         .iter()
         .map(|request| {
             let user = request.params.iter().find(|param| param.kind == "user").map_or("-", |param| &param.value);
@@ -72,6 +84,7 @@ async fn the_variables_in_the_access_log_are_those_of_the_record() {
     logged.sort();
     told.sort();
     assert_eq!(logged, told);
+    assert_eq!(logged_by_body.len(), ids.len());
     site.close();
 }
 
