@@ -56,11 +56,14 @@ impl Plant {
     }
 }
 
+/// What a planted panic says: there is one place for it in a process.
+static TEXT: OnceLock<String> = OnceLock::new();
+
 impl Fault {
     fn happen(self, place: &str) {
         match self {
-            // Only fixed text is logged.
-            Self::Panic => std::panic::panic_any(&*Box::leak(format!("planted in {place}").into_boxed_str())),
+            // Only text that was there before is logged.
+            Self::Panic => std::panic::panic_any(TEXT.get_or_init(|| format!("planted in {place}")).as_str()),
             Self::UseAfterFree => {
                 let freed: *const u8 = black_box(&raw const **black_box(&Box::new(7)));
                 // SAFETY: none, the memory was given back: this is what a sanitizer has to find.
