@@ -70,6 +70,7 @@ fn all() -> Vec<Bad> {
     let bomb = gzip(&spaces);
     let mut nested = bomb.clone();
     nested = gzip(&nested);
+    let list = format!("[{}1]", "1,".repeat(400_000)).into_bytes();
     vec![
         coded("a gzip bomb", "gzip", bomb.clone(), (Gzip, TooLarge)),
         coded("two gzip bombs in one another", "gzip, gzip", nested, (Gzip, TooLarge)),
@@ -152,6 +153,10 @@ fn all() -> Vec<Bad> {
             "{\"a\":".repeat(12_000),
             (Json, Malformed),
         ),
+        Bad {
+            encoding: Some("gzip"),
+            ..bad("a list of 400,000", "json.*", "application/json", gzip(&list), (Json, TooLarge))
+        },
         bad("an invalid JWT", "jwt.payload.sub", "text/plain", "e30.%%%.x", (Jwt, Malformed)),
         bad("a JWT of a broken document", "jwt.payload.sub", "text/plain", "e30.eyJzdWIi.x", (Jwt, Malformed)),
         bad("no base64", "base64", "text/plain", "~~", (Base64, Malformed)),

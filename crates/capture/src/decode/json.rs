@@ -5,9 +5,9 @@
 //! absent. Of repeated members the first counts. A document is read up to its damage or its cut:
 //! values before it count, but not a number that touches the end, nor a list (`*`) left open.
 //!
-//! A reader of its own: with serde_json, which still unescapes strings, a body of 770 bytes and three
-//! values cost 14,000 instructions, with this one 9,700 (`examples/cost.rs` under callgrind). What is
-//! skipped is not judged: only brackets and quotes are followed there.
+//! A reader of its own, as it costs less than serde_json, which still unescapes strings
+//! (`examples/cost.rs`, under callgrind, tells what a body costs). What is skipped is not judged: only
+//! brackets and quotes are followed there.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,14 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     // Some write a byte order mark, and readers may ignore it (RFC 8259, section 8.1).
     let text = input.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input.bytes);
     let all = (0..paths.len()).fold(0, |all, i| all | bit(i));
-    let mut walk = Walk { paths, values: vec![Vec::new(); paths.len()], listed: 0, open: all, long: 0, broken: false };
+    let mut walk = Walk {
+        paths,
+        values: vec![Vec::new(); paths.len()],
+        listed: vec![0; paths.len()],
+        open: all,
+        long: 0,
+        broken: false,
+    };
     let read = Reader { text, at: 0 }.value(&mut walk, Place { active: all, depth: 0, listed: 0 });
     let mut failure = match read {
         Err(Stop::End) => Some(input.end()),
@@ -87,8 +94,8 @@ fn each(mut paths: Paths) -> impl Iterator<Item = usize> {
 struct Walk<'w, 'd> {
     paths: &'w [&'w [String]],
     values: Vec<Vec<Cow<'d, [u8]>>>,
-    /// Bytes of values of lists, all paths together.
-    listed: usize,
+    /// Bytes of what each path has found below a `*`.
+    listed: Vec<usize>,
     /// Paths whose value has not been met yet.
     open: Paths,
     /// Paths whose list is longer than a value may be.
@@ -119,10 +126,13 @@ impl<'d> Walk<'_, 'd> {
         let value = text_of(raw);
         self.broken |= value.is_err();
         for i in each(paths & !self.long) {
-            let (Some(values), Ok(Some(value))) = (self.values.get_mut(i), &value) else { continue };
+            let (Some(values), Some(bytes), Ok(Some(value))) = (self.values.get_mut(i), self.listed.get_mut(i), &value)
+            else {
+                continue;
+            };
             if listed & bit(i) != 0 {
-                self.listed += value.len() + 1;
-                if self.listed > MAX_VALUE {
+                *bytes += value.len() + 1;
+                if *bytes > MAX_VALUE {
                     self.long |= bit(i);
                     *values = Vec::new();
                     continue;

@@ -27,6 +27,17 @@ fn values_that_lie_in_one_another_are_all_found() {
     assert_eq!(values(&sources, "application/json", body), expected);
 }
 
+/// A shown value is cut at 1 KiB; both lists are longer.
+#[test]
+fn each_list_of_a_document_has_the_room_of_a_value() {
+    let list = format!("[{}\"end\"]", "\"0123456789\",".repeat(4_000));
+    let sources = ["request.body.json.a.*", "request.body.json.b.*"];
+    let body = format!(r#"{{"a":{list},"b":{list}}}"#).into_bytes();
+    let request = super::request::Sending { body, content_type: Some("application/json"), encoding: None };
+    let got = read(&sources, &Sent { request, ..Sent::default() }, 256 << 10);
+    assert_eq!(got.values.iter().flatten().count(), 2, "{:?}", got.counted());
+}
+
 #[test]
 fn of_a_body_that_is_cut_the_whole_values_are_read_and_no_other() {
     let sources = ["request.body.json.a", "request.body.json.n", "request.body.json.list.*", "request.body.json.z"];
