@@ -85,7 +85,7 @@ pub fn differences(line: &Line, record: &Request) -> Vec<String> {
         .map(|(what, recorded, logged)| format!("{what}: recorded {recorded:?}, logged {logged:?}, of {line:?}"))
         .collect();
     let (recorded, logged) = (record.duration_us, micros(&line.time));
-    if recorded + CLOCKS_DIFFER < logged || recorded > logged + CLOCKS_DIFFER + WORKER_WAITS {
+    if recorded.abs_diff(logged) > CLOCKS_DIFFER + WORKER_WAITS {
         found.push(format!("time: recorded {recorded} us, logged {logged} us, of {line:?}"));
     }
     found
