@@ -56,10 +56,9 @@ pub(crate) struct Kind {
     pub(crate) length: i64,
 }
 
-impl Kind {
-    pub(crate) fn content_type(&self) -> Option<&[u8]> {
-        Some(self.content_type.as_bytes()).filter(|text| !text.is_empty())
-    }
+/// A type that is missing is not an empty one: such a body may be anything.
+pub(crate) fn given(content_type: &ngx_str_t) -> Option<&[u8]> {
+    Some(content_type.as_bytes()).filter(|text| !text.is_empty())
 }
 
 impl Copied {
@@ -67,22 +66,18 @@ impl Copied {
         matches!(self, Self::Unasked)
     }
 
-    /// Begins a copy of at most `limit` bytes, or none.
-    pub(crate) fn begin(&mut self, limit: Option<usize>, kind: Kind) {
-        *self = match limit {
-            Some(limit) => Self::Growing(Beginning {
-                body: Body::default(),
-                limit,
-                kind,
-                ended: false,
-                held: worker::Held::default(),
-            }),
-            None => Self::Unwanted,
-        };
+    pub(crate) fn is_growing(&self) -> bool {
+        matches!(self, Self::Growing(_))
+    }
+
+    /// Begins a copy of at most `limit` bytes.
+    pub(crate) fn begin(&mut self, limit: usize, kind: Kind) {
+        let (body, held) = Default::default();
+        *self = Self::Growing(Beginning { body, limit, kind, ended: false, held });
     }
 
     /// Whether more bytes would change it.
-    pub(crate) fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         matches!(self, Self::Growing(beginning) if !beginning.body.cut)
     }
 
@@ -119,9 +114,11 @@ impl Copied {
 
     /// Hands the copy over, when there is one.
     pub(crate) fn hand_over(&mut self, side: Side, snapshot: &mut Snapshot) {
+        if !self.is_growing() {
+            return;
+        }
         if let Self::Growing(mut beginning) = std::mem::replace(self, Self::Unwanted) {
-            // A type that is missing is not an empty one: such a body may be anything.
-            if let Some(content_type) = beginning.kind.content_type() {
+            if let Some(content_type) = given(&beginning.kind.content_type) {
                 snapshot.put(side.content_type(), content_type);
             }
             snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());

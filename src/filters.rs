@@ -12,6 +12,7 @@ use nginx_sys::{
     ngx_http_top_request_body_filter, ngx_int_t,
 };
 
+use crate::bodies::given;
 use crate::guard::guard;
 use crate::{ERROR, context, record, request};
 
@@ -81,9 +82,12 @@ unsafe fn copy_request(r: *mut ngx_http_request_t, chain: *const ngx_chain_t) ->
         }
         let copied = context::of(r)?.bodies.of(Side::Request);
         if copied.is_unasked() {
-            let kind = request::body_kind(&*r);
-            let wanted = plan.wants_body(Side::Request, kind.content_type(), || request::may_be_call(&*r));
-            copied.begin(wanted.then(|| plan.body_limit()), kind);
+            let content_type = request::content_type(&*r);
+            if plan.wants_body(Side::Request, given(&content_type), || request::may_be_call(&*r)) {
+                copied.begin(plan.body_limit(), request::body_kind(&*r, content_type));
+            } else {
+                copied.give_up();
+            }
         }
         copied.add(chain);
     }
@@ -101,19 +105,20 @@ unsafe fn begin_response(r: *mut ngx_http_request_t) -> Option<()> {
             return None;
         }
         let bodies = &mut context::of(r)?.bodies;
-        let is_call = request::is_call(&*r);
-        if !is_call && plan.body(Side::Request).is_none() {
+        let is_call = || request::is_call(&*r);
+        let asked = bodies.of(Side::Request);
+        if asked.is_growing() && plan.body(Side::Request).is_none() && !is_call() {
             // It looked like the first call of an AI agent, and a stream may be open for hours.
-            bodies.of(Side::Request).give_up();
+            asked.give_up();
         }
         let copied = bodies.of(Side::Response);
-        let kind = request::answer_kind(&*r);
-        let wanted = plan.wants_body(Side::Response, kind.content_type(), || is_call);
-        copied.begin(wanted.then(|| plan.body_limit()), kind);
-        if copied.is_open() {
-            // Else the copy filter, which comes before us, leaves files to sendfile.
-            (*r).set_filter_need_in_memory(1);
+        if !plan.wants_body(Side::Response, given(&(*r).headers_out.content_type), is_call) {
+            // The copy filter, which comes before us, leaves files to sendfile.
+            copied.give_up();
+            return None;
         }
+        copied.begin(plan.body_limit(), request::answer_kind(&*r));
+        (*r).set_filter_need_in_memory(1);
     }
     Some(())
 }

@@ -134,22 +134,30 @@ pub(crate) unsafe fn copy_answer(r: *const ngx_http_request_t, capture: &Capture
     }
 }
 
-/// What a request says of its body.
+/// The type of a request's body; empty when there is none.
 ///
 /// # Safety
 /// `request` is live.
-pub(crate) unsafe fn body_kind(request: &ngx_http_request_t) -> Kind {
+pub(crate) unsafe fn content_type(request: &ngx_http_request_t) -> ngx_str_t {
+    // SAFETY: upheld by the caller.
+    unsafe { value(request.headers_in.content_type) }
+}
+
+/// What a request says of its body of that type.
+///
+/// # Safety
+/// `request` is live.
+pub(crate) unsafe fn body_kind(request: &ngx_http_request_t, content_type: ngx_str_t) -> Kind {
     let mut content_encoding = ngx_str_t::default();
-    // SAFETY: upheld by the caller; NGINX finds the type, and leaves the encoding in the list.
+    // SAFETY: upheld by the caller; NGINX leaves it in the list.
     unsafe {
         each_header(&request.headers_in.headers, |header| {
             if header.key.as_bytes().eq_ignore_ascii_case(b"content-encoding") {
                 content_encoding = header.value;
             }
         });
-        let length = request.headers_in.content_length_n;
-        Kind { content_type: value(request.headers_in.content_type), content_encoding, length }
     }
+    Kind { content_type, content_encoding, length: request.headers_in.content_length_n }
 }
 
 /// What an answer says of its body, before filters behind us may encode it.

@@ -3,7 +3,7 @@
 //! The queue is wait-free in both directions: full snapshots go to the flusher, empty ones come
 //! back, so that the event loop allocates nothing once it is warm and the flusher frees nothing
 //! that the event loop's allocator arena owns. One ring for each direction, with one thread at each
-//! end: a channel for many senders and receivers costs three times as much.
+//! end: a channel for many senders and receivers costs more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -65,9 +65,7 @@ impl Link {
             counters::dropped(reason, left());
         }
     }
-}
 
-impl Link {
     /// Bytes that count against the memory of the queue.
     fn held(&self) -> u64 {
         self.queued_bytes.load(Ordering::Relaxed) + self.shipping_bytes.load(Ordering::Relaxed)
@@ -84,8 +82,6 @@ struct Worker {
     /// Snapshots to fill, taken back from the flusher.
     #[expect(clippy::vec_box, reason = "they go into the ring as they are")]
     free: Vec<Box<Snapshot>>,
-    /// An empty snapshot that did not leave because the queue was full.
-    spare: Option<Box<Snapshot>>,
     link: Arc<Link>,
     /// `None` when the thread could not be started.
     flusher: Option<Exit>,
@@ -183,7 +179,6 @@ impl Worker {
             queue,
             empty,
             free: Vec::with_capacity(KEEP_EMPTY),
-            spare: None,
             link,
             flusher,
             said,
@@ -209,10 +204,18 @@ impl Worker {
             counters::dropped(Dropped::MemoryFull, 1);
             return None;
         }
-        let snapshot = self.spare.take().or_else(|| self.free.pop()).or_else(|| self.take_back());
+        let snapshot = self.free.pop().or_else(|| self.take_back());
         // One huge request must not keep its memory for ever; it goes back here, where it came from.
         let snapshot = snapshot.filter(|snapshot| snapshot.memory() <= KEEP_BYTES);
         Some((snapshot.unwrap_or_default(), seq))
+    }
+
+    /// Keeps a snapshot that did not leave, for the next request.
+    fn keep(&mut self, mut snapshot: Box<Snapshot>) {
+        snapshot.drop_bodies();
+        if self.free.len() < KEEP_EMPTY {
+            self.free.push(snapshot);
+        }
     }
 
     /// A snapshot that the flusher is done with. The memory of its bodies counts until it is freed,
@@ -229,8 +232,7 @@ impl Worker {
     fn reclaim(&mut self, most: usize) {
         for _ in 0..most {
             match self.take_back() {
-                Some(snapshot) if self.free.len() < KEEP_EMPTY => self.free.push(snapshot),
-                Some(_) => {}
+                Some(snapshot) => self.keep(snapshot),
                 None => break,
             }
         }
@@ -259,7 +261,7 @@ impl Worker {
         self.link.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         if let Err(PushError::Full(snapshot)) = self.queue.push(snapshot) {
             self.link.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.spare = Some(snapshot);
+            self.keep(snapshot);
             counters::dropped(Dropped::QueueFull, 1);
         }
     }
@@ -352,7 +354,7 @@ pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
             snapshot.facts.seq = Some(seq);
             worker.send(snapshot);
         }
-        None => worker.spare = Some(snapshot),
+        None => worker.keep(snapshot),
     }
 }
 

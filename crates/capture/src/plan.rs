@@ -232,10 +232,11 @@ impl Plan {
     }
 
     /// Whether a body is worth copying. Made for the event loop: it neither allocates nor looks at the
-    /// body. `mcp` tells whether the request may be a call of an AI agent, and is asked last.
+    /// body. `mcp` tells whether the request may be a call of an AI agent: most are known not to be before
+    /// the content type is understood.
     pub fn wants_body(&self, side: Side, content_type: Option<&[u8]>, mcp: impl FnOnce() -> bool) -> bool {
         let of_sources = self.body(side).is_some_and(|body| body.fits(content_type));
-        of_sources || (self.mcp.is_some() && decode::is_json_rpc(content_type) && mcp())
+        of_sources || (self.mcp.is_some() && mcp() && decode::is_json_rpc(content_type))
     }
 
     /// How many bytes of a body to copy, each way.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use super::{Label, Ledger, Scene};
@@ -168,7 +168,7 @@ impl Person {
             request = request.json(&body);
         }
         let failed = |source| ClientError::NoAnswer { method: method.clone(), url: url.clone(), source };
-        let answer = request.send().await.map_err(failed)?;
+        let answer = answer_to(request).await.map_err(failed)?;
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (status, set_cookie, request_id) = (answer.status(), header(SET_COOKIE.as_str()), header("x-request-id"));
         let body = answer.bytes().await.map_err(failed)?;
@@ -219,4 +219,16 @@ fn client(address: IpAddr, agent: Option<&str>) -> Result<Client, ClientError> {
 fn cookie_value(set_cookie: &str) -> Option<&str> {
     let (name, value) = set_cookie.split(';').next()?.split_once('=')?;
     (name == shop::COOKIE).then_some(value)
+}
+
+/// Sends a request, and once more when its connection closes without an answer, as browsers do (RFC 9112,
+/// section 9.3.1): a server that reloads closes idle connections, perhaps while a request is on its way.
+async fn answer_to(request: RequestBuilder) -> reqwest::Result<Response> {
+    let again = request.try_clone();
+    match (request.send().await, again) {
+        (Err(error), Some(again)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+            again.send().await
+        }
+        (answer, _) => answer,
+    }
 }

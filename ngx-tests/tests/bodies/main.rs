@@ -10,7 +10,6 @@
 #[path = "../protocols/certificates.rs"]
 #[allow(dead_code)]
 mod certificates;
-mod fastcgi;
 mod message;
 mod origin;
 mod site;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use ngx_tests::collector::Collector;
 use ngx_tests::counters::Counters;
+use ngx_tests::fastcgi::{Responder, Script};
 use ngx_tests::folder::Port;
 use ngx_tests::line;
 use ngx_tests::nginx::{Config, Nginx};
@@ -19,7 +20,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::certificates::{self, Certificates};
-use crate::fastcgi;
 use crate::message::Answer;
 use crate::origin;
 use crate::situation::{Situation, Told};
@@ -69,6 +69,13 @@ pub struct Site {
     rest: Rest,
     certificates: Certificates,
     _nobody: Port,
+    _fastcgi: Responder,
+}
+
+/// What the FastCGI responder says: what it received, in an answer that has an id.
+fn say_received(script: &Script) -> String {
+    let said = format!("{{\"id\":\"fastcgi\",\"received\":{:?}}}\n", origin::received(&script.body));
+    format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{said}", said.len())
 }
 
 impl Site {
@@ -91,18 +98,18 @@ impl Site {
         let nobody = Port::lease().unwrap();
         let certificates = Certificates::make();
         let config = Config::text("site.conf", include_str!("site.conf")).runtime(&collector.runtime());
-        let (origin, fastcgi) = (origin::open(answers).await, fastcgi::open().await);
+        let (origin, fastcgi) = (origin::open(answers).await, Responder::start(say_received).await.unwrap());
         let config = config
             .shop(origin)
             .and_then(|config| config.replace("127.0.0.1:9001", &nobody.address().to_string()))
-            .and_then(|config| config.replace("127.0.0.1:9002", &fastcgi.to_string()))
+            .and_then(|config| config.replace("127.0.0.1:9002", &fastcgi.address().to_string()))
             .and_then(|config| config.replace("error.log warn;", &format!("error.log {level};")))
             .unwrap();
         let bare = config.clone().replace("$wallarm_session_id", "").unwrap().without_module();
         let changed = SystemTime::now();
         let [nginx, bare] = [config, bare].map(|config| Server::start(config, &certificates, changed));
         let rest = collector.rest().unwrap();
-        Self { nginx, bare, collector, rest, certificates, _nobody: nobody }
+        Self { nginx, bare, collector, rest, certificates, _nobody: nobody, _fastcgi: fastcgi }
     }
 
     async fn compare_answers(&self, protocol: Protocol, situations: &[Situation]) {

@@ -9,11 +9,16 @@
 //! (`examples/cost.rs`, under callgrind, tells what a body costs). What is skipped is not judged: only
 //! brackets and quotes are followed there.
 
+mod nested;
+
 use std::borrow::Cow;
 
 use super::input::{Found, Input};
 use super::undecoded::Reason;
 use crate::snapshot::MAX_VALUE;
+
+/// Strings up to this length are looked through byte by byte.
+const SHORT: usize = 12;
 
 /// A set of paths by their number: sources are far fewer than 64.
 type Paths = u64;
@@ -305,24 +310,11 @@ impl<'d> Reader<'d> {
         if word && number { Ok(raw) } else { Err(Stop::Malformed) }
     }
 
-    /// Passes an object or a list over: brackets are counted, strings skipped.
+    /// Passes an object or a list over.
     fn nested(&mut self) -> Result<(), Stop> {
-        let mut depth = 0_usize;
-        loop {
-            match self.text.get(self.at).ok_or(Stop::End)? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Ok(());
-            }
-        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += nested::length(rest).ok_or(Stop::End)?;
+        Ok(())
     }
 
     /// Passes a string over and gives it with its quotes.
@@ -331,7 +323,10 @@ impl<'d> Reader<'d> {
         let mut at = start + 1;
         loop {
             let rest = self.text.get(at..).ok_or(Stop::End)?;
-            at += memchr::memchr2(b'"', b'\\', rest).ok_or(Stop::End)? + 1;
+            let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
+            // Most are short, and a call costs more than a look at them.
+            let near = rest.iter().take(SHORT).position(is_special);
+            at += near.or_else(|| memchr::memchr2(b'"', b'\\', rest)).ok_or(Stop::End)? + 1;
             if self.text.get(at - 1) == Some(&b'"') {
                 self.at = at;
                 return Ok(self.text.get(start..at).unwrap_or_default());

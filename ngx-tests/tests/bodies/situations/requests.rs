@@ -6,7 +6,7 @@ const ANN: &str = r#"{"id":"ann"}"#;
 const READ: &[(&str, &str)] = &[("json", "ann")];
 
 pub fn all() -> Vec<Situation> {
-    [formats(), ways(), places(), readers(), detours(), limits()].concat()
+    [formats(), ways(), places(), readers(), detours(), limits(), departures()].concat()
 }
 
 /// JSON with an id at its beginning, of about so many bytes.
@@ -195,5 +195,22 @@ fn limits() -> Vec<Situation> {
         situation("form-across-limit").post("/limit", FORM, format!("id={}", "a".repeat(98))).told(200, &[]),
         situation("one-byte").post("/one-byte", JSON, ANN).told(200, &[]),
         situation("one-byte-of-one").post("/one-byte", JSON, "7").told(200, &[]),
+    ]
+}
+
+/// Clients that leave in the middle of a body: whole values count, a half one is none.
+fn departures() -> Vec<Situation> {
+    let left = |name: &str, path: &str, content_type: &str, sent: &str| {
+        situation(name).announce(path, content_type, "Content-Length: 1000\r\n").send(sent).pause(100).leave()
+    };
+    let form = "a=1&id=an";
+    let multipart = "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\nan";
+    vec![
+        left("json-left", "/", JSON, r#"{"id":"ann","pad":"..."#).told(400, READ),
+        left("json-left-in-value", "/", JSON, r#"{"pad":1,"id":"an"#).told(400, &[]),
+        left("form-left", "/", FORM, form).told(400, &[]),
+        left("multipart-left", "/", "multipart/form-data; boundary=b", multipart).told(400, &[]),
+        left("json-left-unbuffered", "/unbuffered", JSON, r#"{"id":"ann","pad":"..."#).told(400, READ),
+        left("form-left-unbuffered", "/unbuffered", FORM, form).told(400, &[]),
     ]
 }
