@@ -12,6 +12,7 @@
 //! control: until then only loopback addresses and unix sockets are bound ([`crate::sockets`]).
 
 mod ask;
+mod export;
 mod guard;
 mod health;
 mod listen;
@@ -84,7 +85,7 @@ pub fn router(shared: Shared, limits: Limits) -> Router {
         .route("/nodes", get(nodes::list))
         .merge(probes.clone());
     Router::new()
-        .nest("/api/v1", v1)
+        .nest("/api/v1", v1.clone().merge(export::router(&v1.with_state(api.clone()))))
         .merge(probes)
         .fallback(guard::no_such_address)
         .method_not_allowed_fallback(guard::method_not_allowed)

@@ -1,3 +1,5 @@
+mod export;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

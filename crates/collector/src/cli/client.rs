@@ -10,6 +10,8 @@ use tokio::net::UnixStream;
 
 /// A little longer than the server itself gives a question.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// Likewise for an export, whose pages are good for ten minutes.
+const EXPORT: Duration = Duration::from_secs(630);
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
@@ -89,7 +91,6 @@ impl Client {
     fn new(socket: &Path) -> Result<Self, AskError> {
         let http = reqwest::Client::builder()
             .unix_socket(socket)
-            .timeout(DEADLINE)
             .no_proxy()
             .build()
             .map_err(|e| AskError::Broken { socket: socket.to_owned(), reason: innermost(&e) })?;
@@ -103,28 +104,64 @@ impl Client {
 
     /// The answer to `GET /api/v1{path}`.
     pub(super) async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
-        let broken = |e: reqwest::Error| AskError::Broken { socket: self.socket.clone(), reason: innermost(&e) };
+        let response = self.ask(path, parameters, DEADLINE).await?;
+        let (status, body) = (response.status(), response.bytes().await.map_err(|e| self.broken(&e))?);
+        serde_json::from_slice(&body).map_err(|_| self.wordless(status))
+    }
+
+    /// The answer to `GET /api/v1{path}`, piece by piece: an export, which may take as long as the
+    /// server gives one.
+    pub(super) async fn export(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, AskError> {
+        let mut response = self.ask(path, parameters, EXPORT).await?;
+        while let Some(piece) = response.chunk().await.map_err(|e| self.broken(&e))? {
+            if let Err(error) = take(&piece) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> AskError {
+        AskError::Broken { socket: self.socket.clone(), reason: innermost(error) }
+    }
+
+    fn wordless(&self, status: StatusCode) -> AskError {
+        let reason = format!("it answered {status} without words; is it really api-sessions?");
+        AskError::Broken { socket: self.socket.clone(), reason }
+    }
+
+    /// Asks within `deadline`; what the server refuses is an error.
+    async fn ask(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+        deadline: Duration,
+    ) -> Result<reqwest::Response, AskError> {
+        let broken = |e: reqwest::Error| self.broken(&e);
         let mut url = reqwest::Url::parse("http://localhost/api/v1")
             .map_err(|e| AskError::Broken { socket: self.socket.clone(), reason: e.to_string() })?;
         url.set_path(&format!("/api/v1{path}"));
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let response = self.http.get(url).send().await.map_err(broken)?;
+        let response = self.http.get(url).timeout(deadline).send().await.map_err(broken)?;
         let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
         let body = response.bytes().await.map_err(broken)?;
-        let value: Option<Value> = serde_json::from_slice(&body).ok();
-        match value {
-            Some(value) if status.is_success() => Ok(value),
-            Some(problem) if problem["detail"].is_string() => Err(AskError::Refused {
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(problem) if problem["detail"].is_string() => Err(AskError::Refused {
                 status,
                 parameter: problem["parameter"].as_str().map(str::to_owned),
                 detail: problem["detail"].as_str().unwrap_or_default().to_owned(),
             }),
-            _ => Err(AskError::Broken {
-                socket: self.socket.clone(),
-                reason: format!("it answered {status} without words; is it really api-sessions?"),
-            }),
+            _ => Err(self.wordless(status)),
         }
     }
 

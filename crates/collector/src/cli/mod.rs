@@ -6,6 +6,7 @@
 
 mod check;
 mod client;
+mod export;
 mod serve;
 mod session;
 mod sessions;
@@ -39,6 +40,8 @@ enum Command {
     Session(session::Session),
     /// Follow requests of all sessions as they arrive
     Tail(tail::Tail),
+    /// Write all sessions or requests as CSV or NDJSON
+    Export(export::Export),
     /// Send a request through NGINX and say where on its way here it stops
     Check(check::Check),
 }
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Sessions(sessions) => asking(sessions.run()),
         Command::Session(session) => asking(session.run()),
         Command::Tail(tail) => asking(tail.run()),
+        Command::Export(export) => asking(export.run()),
         Command::Check(check) => asking(check.run()),
     };
     match done {

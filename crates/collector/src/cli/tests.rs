@@ -116,6 +116,30 @@ async fn a_long_list_is_walked_page_by_page_up_to_the_limit() {
 }
 
 #[tokio::test]
+async fn an_export_is_written_whole_or_not_at_all() {
+    let server = Server::start(2500).await;
+    let (socket, file) = (server.socket(), server.folder.path().join("out"));
+    let export = async |more: &[&str]| {
+        let mut line = vec!["api-sessions", "export", "--socket", socket.to_str().unwrap()];
+        line.extend(["-o", file.to_str().unwrap()].iter().chain(more));
+        let Command::Export(export) = Cli::try_parse_from(line).unwrap().command else { panic!("not an export") };
+        export.run().await
+    };
+    let id = Id([7; 16]).to_string();
+    export(&["requests", "--session", &id, "--format", "ndjson"]).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let paths = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["path"].clone());
+    assert!(paths.eq((0..2500).map(|n| json!(format!("/{n}")))));
+    let error = export(&["sessions", "--from", "never"]).await.unwrap_err();
+    assert!(error.to_string().contains("`never` is no RFC 3339"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    export(&["sessions"]).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("id,day,first_seen,") && text.lines().count() == 2, "{text}");
+    assert!(!server.folder.path().join("out.part").exists());
+}
+
+#[tokio::test]
 async fn without_a_server_the_message_names_the_socket_and_how_to_start_it() {
     let folder = tempfile::tempdir().unwrap();
     let dead = folder.path().join("dead.sock");
@@ -289,7 +313,7 @@ fn times_and_sizes_are_read_and_shown_as_people_write_them() {
 #[test]
 fn every_command_takes_the_flags_that_its_help_names() {
     let id = "0".repeat(32);
-    let lines: [&[&str]; 9] = [
+    let lines: [&[&str]; 11] = [
         &["serve", "--listen", "127.0.0.1:1", "--ingest", "unix:/a", "--clock-confirmed"],
         &["sessions", "--last", "1h", "--limit", "5", "--json"],
         &["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-11T00:00:00Z"],
@@ -298,12 +322,14 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["check", "http://127.0.0.1/", "--wait", "3", "--json"],
         &["check", "http://[::1]:8080/a?b=c", "--collector-socket", "/x"],
         &["sessions", "--config", "/x", "--mcp"],
+        &["export", "sessions", "--from", "2026-03-10T00:00:00Z", "--format", "ndjson"],
+        &["export", "requests", "--session", &id, "-o", "/x"],
         &["tail"],
     ];
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 10] = [
         &["session", "abc/def"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
@@ -311,6 +337,8 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["check", "https://localhost/"],
         &["check", "localhost"],
         &["check", "file:///etc/passwd"],
+        &["export", "requests"],
+        &["export", "sessions", "--format", "xml"],
         &["nonsense"],
     ];
     for line in wrong {

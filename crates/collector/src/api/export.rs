@@ -1,0 +1,293 @@
+//! Lists as CSV and NDJSON: `/sessions.csv` holds all pages of `/sessions`, one after another.
+//!
+//! An export asks the list itself for its pages, over the same router, so that parameters, rows and
+//! errors are those of the list and there is no second way to any data. It holds one page at a time,
+//! asks for the next when the reader has taken this one, and for none when the reader has gone.
+//! All pages are of one snapshot, with the ten minutes that page tokens have. What fails on the way
+//! cuts the answer off: a chunked answer without its last chunk is one that every client refuses.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt;
+
+use super::Problem;
+use super::params::Params;
+
+/// Exports at a time; they take their turns with all other questions.
+const EXPORTS: usize = 4;
+/// Rows that an export asks for at a time.
+const PAGE_SIZE: usize = 1000;
+/// Bytes of a page; no list answers with more.
+const PAGE_BYTES: usize = 256 << 20;
+
+/// A list that can be had as CSV and NDJSON.
+pub(super) struct List {
+    /// Its address.
+    path: &'static str,
+    /// The field of its answers that holds the rows.
+    rows: &'static str,
+    /// Whether it comes in pages.
+    paged: bool,
+    /// Columns of the CSV: fields of a row, `a.b` for a field in a field.
+    columns: &'static [&'static str],
+}
+
+/// All of them.
+pub(super) const LISTS: &[List] = &[
+    List { path: "/sessions", rows: "sessions", paged: true, columns: SESSION },
+    List { path: "/sessions/{id}/requests", rows: "requests", paged: true, columns: REQUEST },
+    List { path: "/nodes", rows: "nodes", paged: false, columns: NODE },
+];
+
+const SESSION: &[&str] = &[
+    "id",
+    "day",
+    "first_seen",
+    "last_seen",
+    "duration_ms",
+    "requests",
+    "matched",
+    "user.value",
+    "user.hashed",
+    "user_count",
+    "role.value",
+    "role.hashed",
+    "ip_count",
+    "endpoint_count",
+    "bytes_in",
+    "bytes_out",
+    "mcp",
+    "blocked",
+    "applications",
+    "keys",
+    "users",
+    "roles",
+    "ips",
+    "networks",
+    "countries",
+    "user_agents",
+    "hosts",
+    "top_endpoints",
+    "statuses",
+    "methods",
+    "attacks",
+    "labels",
+];
+
+const REQUEST: &[&str] = &[
+    "id",
+    "session_id",
+    "ts",
+    "node",
+    "application",
+    "method",
+    "scheme",
+    "host",
+    "path",
+    "proto",
+    "endpoint",
+    "status",
+    "duration_us",
+    "upstream_us",
+    "bytes_in",
+    "bytes_out",
+    "ip",
+    "country",
+    "network",
+    "user_agent",
+    "key.source",
+    "key.name",
+    "key.value",
+    "key.hashed",
+    "mcp.method",
+    "mcp.primitive",
+    "mcp.arguments",
+    "mcp.error",
+    "gql.type",
+    "gql.operation",
+    "params",
+    "attacks",
+];
+
+const NODE: &[&str] = &["name", "last_reported", "version", "nginx", "workers", "plans"];
+
+/// The addresses of the exports; `lists` answers for the lists.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(lists: &Router) -> Router<S> {
+    let slots = Arc::new(Semaphore::new(EXPORTS));
+    let mut router = Router::new();
+    for list in LISTS {
+        for format in [Format::Csv, Format::Ndjson] {
+            let (lists, slots) = (lists.clone(), Arc::clone(&slots));
+            let handler = move |uri: Uri, params: Params| {
+                let slot = Arc::clone(&slots).try_acquire_owned();
+                let lists = lists.clone();
+                async move { Export { lists, list, format, uri }.begin(&params, slot.ok()).await }
+            };
+            router = router.route(&format!("{}.{}", list.path, format.suffix()), get(handler));
+        }
+    }
+    router
+}
+
+/// What the rows are written as.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Csv,
+    Ndjson,
+}
+
+impl Format {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Ndjson => "application/x-ndjson",
+        })
+    }
+}
+
+/// One export under way.
+struct Export {
+    lists: Router,
+    list: &'static List,
+    format: Format,
+    /// As it was asked for.
+    uri: Uri,
+}
+
+/// A page of a list, its rows unread.
+struct Page {
+    rows: Vec<Box<RawValue>>,
+    next: Option<String>,
+}
+
+impl Export {
+    /// The answer, once the first page is there: until then what goes wrong is told as a problem.
+    async fn begin(self, params: &Params, slot: Option<OwnedSemaphorePermit>) -> Result<Response, Response> {
+        for name in ["page_size", "page_token"] {
+            if params.text(name).is_some() {
+                let detail = format!("an export holds all rows: it takes what the list takes, but no `{name}`");
+                return Err(Problem::parameter(name, detail).into_response());
+            }
+        }
+        let slot = slot.ok_or_else(|| Problem::busy().into_response())?;
+        let Page { rows, next } = self.page(None).await?;
+        let written = self.head().and_then(|head| Ok([head, self.write(&rows)?].concat()));
+        let first = written.map_err(|error| failed(&error).into_response())?;
+        let headers =
+            [(header::CONTENT_TYPE, self.format.content_type()), (header::CONTENT_DISPOSITION, self.file_name())];
+        let rest = stream::try_unfold((self, next, slot), |(export, next, slot)| async move {
+            let Some(token) = next else { return Ok(None) };
+            let Page { rows, next } = export.page(Some(&token)).await.map_err(|refused| {
+                tracing::warn!(status = %refused.status(), address = export.uri.path(), "an export was cut off");
+                io::Error::other("a page could not be had")
+            })?;
+            let bytes = export.write(&rows)?;
+            Ok::<_, io::Error>(Some((Bytes::from(bytes), (export, next, slot))))
+        });
+        let first = stream::once(async { Ok(Bytes::from(first)) });
+        Ok((headers, Body::from_stream(first.chain(rest))).into_response())
+    }
+
+    fn file_name(&self) -> HeaderValue {
+        let name = format!("attachment; filename=\"{}.{}\"", self.list.rows, self.format.suffix());
+        HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"))
+    }
+
+    /// Asks the list for a page.
+    async fn page(&self, token: Option<&str>) -> Result<Page, Response> {
+        let path = self.uri.path();
+        let path = path.strip_suffix(self.format.suffix()).and_then(|path| path.strip_suffix('.')).unwrap_or(path);
+        let size = self.list.paged.then(|| format!("page_size={PAGE_SIZE}"));
+        let token = token.map(|token| format!("page_token={token}"));
+        let asked = self.uri.query().map(str::to_owned);
+        let query: Vec<String> = [asked, size, token].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let address = format!("{path}?{}", query.join("&"));
+        let wrong = |error: &dyn std::error::Error| failed(error).into_response();
+        let request = Request::get(address).body(Body::empty()).map_err(|e| wrong(&e))?;
+        let Ok(answer) = self.lists.clone().oneshot(request).await;
+        if !answer.status().is_success() {
+            return Err(answer);
+        }
+        let body = axum::body::to_bytes(answer.into_body(), PAGE_BYTES).await.map_err(|e| wrong(&e))?;
+        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&body).map_err(|e| wrong(&e))?;
+        let mut field = |name: &str| fields.remove(name).unwrap_or_else(|| RawValue::NULL.to_owned());
+        let rows = serde_json::from_str(field(self.list.rows).get()).map_err(|e| wrong(&e))?;
+        let next = serde_json::from_str(field("next_page_token").get()).map_err(|e| wrong(&e))?;
+        Ok(Page { rows, next })
+    }
+
+    /// What stands before the rows.
+    fn head(&self) -> io::Result<Vec<u8>> {
+        match self.format {
+            Format::Csv => csv_records([self.list.columns.iter().map(|name| (*name).to_owned())]),
+            Format::Ndjson => Ok(Vec::new()),
+        }
+    }
+
+    fn write(&self, rows: &[Box<RawValue>]) -> io::Result<Vec<u8>> {
+        match self.format {
+            Format::Csv => {
+                let rows: Vec<Value> =
+                    rows.iter().map(|row| serde_json::from_str(row.get())).collect::<Result<_, _>>()?;
+                csv_records(rows.iter().map(|row| self.list.columns.iter().map(|column| cell(row, column))))
+            }
+            Format::Ndjson => {
+                Ok(rows.iter().flat_map(|row| [row.get().as_bytes(), b"\n"]).flatten().copied().collect())
+            }
+        }
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "an export failed");
+    Problem::internal()
+}
+
+/// Lines as RFC 4180 has them.
+fn csv_records(records: impl IntoIterator<Item = impl Iterator<Item = String>>) -> io::Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for record in records {
+        writer.write_record(record.map(String::into_bytes))?;
+    }
+    writer.into_inner().map_err(|e| io::Error::other(e.to_string()))
+}
+
+/// The text of a field: nothing for what is absent or empty, JSON for lists and objects.
+fn cell(row: &Value, column: &str) -> String {
+    let value = column.split('.').fold(row, |value, name| &value[name]);
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => defused(text),
+        Value::Array(list) if list.is_empty() => String::new(),
+        Value::Object(map) if map.is_empty() => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// A text that no spreadsheet takes for a formula: those begin with one of a few characters, and an
+/// apostrophe before them says that what follows is text.
+fn defused(text: &str) -> String {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
