@@ -19,7 +19,7 @@ const IDLE_POLL: Duration = Duration::from_secs(1);
 /// Batches that one step closes at most, so that it ends.
 const BATCHES_A_STEP: usize = 4;
 /// Acks are small; what comes is read in pieces of this size.
-const READ_SIZE: usize = 4096;
+const READ_SIZE: usize = 256;
 
 /// How the way to the collector changed. To be logged, once for each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
