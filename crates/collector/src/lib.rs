@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_dir;
+pub mod endpoints;
 pub mod ingest;
 pub mod metrics;
 pub mod model;

@@ -146,6 +146,8 @@ pub struct Metrics {
     pub discarded_old: Number,
     /// Requests that claimed to start in the future.
     pub clock_ahead: Number,
+    /// Requests whose endpoint found no room and shares a name with others.
+    pub endpoint_overflows: Number,
     /// Records set aside.
     pub set_aside: ByReason<ASIDE_REASONS>,
     /// Set-aside records that did not fit into their file.
@@ -183,6 +185,8 @@ impl Metrics {
         text.counter("apply_untold_requests_total", "Requests stored without seq and id.", &self.untold);
         text.counter("apply_discarded_old_total", "Requests older than what is kept.", &self.discarded_old);
         text.counter("apply_clock_ahead_total", "Requests that claimed to start in the future.", &self.clock_ahead);
+        let help = "Requests whose endpoint found no room and shares a name with others.";
+        text.counter("apply_endpoint_overflows_total", help, &self.endpoint_overflows);
         text.head("apply_set_aside_total", "counter", "Records set aside.");
         for &reason in AsideReason::ALL {
             text.by_reason("apply_set_aside_total", reason.as_str(), self.set_aside.of(reason));

@@ -117,7 +117,7 @@ pub struct KeyCount {
 /// An endpoint and its share of a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct EndpointCount {
-    /// Host, method and path.
+    /// Method, host and path template.
     pub endpoint: String,
     /// Requests to it.
     pub requests: u64,
@@ -268,7 +268,7 @@ pub struct Request {
     pub path: String,
     /// Protocol.
     pub proto: String,
-    /// Host, method and path (path templates come later).
+    /// Method, host and path template, as they are called now.
     pub endpoint: String,
     /// Status.
     pub status: u16,
@@ -286,6 +286,8 @@ pub struct Request {
     pub country: Option<String>,
     /// `None` until network data is configured.
     pub network: Option<String>,
+    /// Whether rules call it noise: a static file, a health check, a preflight.
+    pub noise: bool,
     /// User-Agent.
     pub user_agent: String,
     /// The grouping key that decided.

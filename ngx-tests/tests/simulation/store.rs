@@ -1,8 +1,9 @@
 //! A store that loses in a crash what was not checkpointed, each day for itself, as day files do.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use collector::endpoints::Endpoints;
 use collector::model::{Day, Id, Micros, Request, SessionPart};
 use collector::store::memory::MemoryStore;
 use collector::store::{
@@ -108,6 +109,10 @@ impl Store for SimStore {
             batch.days = batch.days.split_off(&day);
         }
         self.inner.forget_before(day)
+    }
+
+    fn endpoints(&self) -> Arc<Endpoints> {
+        self.inner.endpoints()
     }
 
     fn position(&self) -> Position {

@@ -498,6 +498,7 @@ impl Store for SlowStore {
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;
         request(id: Id) -> Result<Option<crate::model::Request>, crate::store::StoreError>;
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
+        endpoints() -> Arc<crate::endpoints::Endpoints>;
         check() -> Result<(), crate::store::StoreError>;
     }
 

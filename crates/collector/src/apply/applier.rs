@@ -10,6 +10,7 @@ use wire::{Entries, Entry, Event, MAX_ENTRIES, RecordError, Seq, TAG_NODE, TAG_S
 use super::row::{cost, row};
 use super::{Aside, SetAside};
 use crate::KEPT_DAYS;
+use crate::endpoints::Endpoints;
 use crate::ingest::{LogEntry, NotAnEntry};
 use crate::metrics::{AsideReason, Metrics};
 use crate::model::{Day, Micros};
@@ -39,6 +40,7 @@ pub enum ApplyError {
 /// What has been read of the log, on its way to the store.
 pub struct Applier<A> {
     store: Arc<dyn Store>,
+    endpoints: Arc<Endpoints>,
     nodes: Arc<Nodes>,
     metrics: Arc<Metrics>,
     aside: A,
@@ -88,8 +90,8 @@ impl<A: Aside> Applier<A> {
         let pending = Batch { from: resume.complete, to: resume.complete, ..Batch::default() };
         let before = resume.days.into_iter().collect();
         let (counts, unread) = Default::default();
-        let seqs = resume.seqs;
-        Self { store, nodes, metrics, aside, today, seqs, before, pending, rows: 0, cost: 0, counts, unread }
+        let (seqs, endpoints) = (resume.seqs, store.endpoints());
+        Self { store, endpoints, nodes, metrics, aside, today, seqs, before, pending, rows: 0, cost: 0, counts, unread }
     }
 
     /// Where to read on in the log.
@@ -163,7 +165,7 @@ impl<A: Aside> Applier<A> {
         }
         self.counts.clock_ahead += u64::from(ts != claimed);
         self.counts.untold += u64::from(event.seq.is_none() && event.id == [0; 16]);
-        let row = row(&event, arrival, claimed, ts);
+        let row = row(&event, arrival, claimed, ts, &self.endpoints);
         self.cost += cost(&row);
         self.pending.days.entry(ts.day()).or_default().rows.push(row);
         self.keep_seq(ts.day(), event.seq);
@@ -265,6 +267,7 @@ impl<A: Aside> Applier<A> {
         self.metrics.discarded_old.add(counts.discarded_old);
         self.metrics.clock_ahead.add(counts.clock_ahead);
         self.metrics.store_rows.set(self.store.rows());
+        self.metrics.endpoint_overflows.set(self.endpoints.overflows());
         self.pending = Batch { from: self.pending.to, to: self.pending.to, ..Batch::default() };
         (self.rows, self.cost) = (0, 0);
         Ok(())

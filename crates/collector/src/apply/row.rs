@@ -3,11 +3,13 @@
 use serde::Serializer;
 use wire::{Event, Who as WireWho};
 
+use crate::endpoints::Endpoints;
 use crate::model::{self, Id, KeyCount, Micros, Request};
-use crate::store::{Arrival, Row, endpoint};
+use crate::store::{Arrival, Row};
 
 /// The row of an event that started at `ts` (`claimed` says what the sender said).
-pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros) -> Row {
+pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros, endpoints: &Endpoints) -> Row {
+    let (shape, endpoint) = endpoints.learn(&event.method, &event.host, &event.path, event.status);
     let id = match event.id {
         id if id == [0; 16] => place_id(arrival, claimed),
         id => Id(id),
@@ -23,7 +25,7 @@ pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros) 
         host: event.host.to_string(),
         path: event.path.to_string(),
         proto: event.proto.to_string(),
-        endpoint: endpoint(&event.host, &event.method, &event.path),
+        endpoint,
         status: event.status,
         duration_us: event.dur,
         upstream_us: event.up,
@@ -32,6 +34,7 @@ pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros) 
         ip: event.ip.to_string(),
         country: None,
         network: None,
+        noise: false,
         user_agent: event.ua.to_string(),
         key: KeyCount {
             source: event.key.source.to_string(),
@@ -58,6 +61,7 @@ pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros) 
     Row {
         arrival,
         request,
+        shape: Some(shape),
         told_by_id: event.seq.is_none(),
         clock_ahead: ts != claimed,
         kid: event.kid,

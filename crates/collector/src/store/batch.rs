@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Position;
+use crate::endpoints::ShapeId;
 use crate::model::{Day, Request, Who};
 
 /// A request's place in the log. Rows of equal arrival are one row.
@@ -19,8 +20,10 @@ pub struct Arrival {
 pub struct Row {
     /// Its place in the log.
     pub arrival: Arrival,
-    /// What readers see of it.
+    /// What readers see of it. Its `endpoint` is that of `shape`, if it has one.
     pub request: Request,
+    /// What its endpoint is told by.
+    pub shape: Option<ShapeId>,
     /// Whether its id, for want of a `seq`, is what tells duplicates.
     pub told_by_id: bool,
     /// Whether it claimed to start in the future, and `ts` is the time of its arrival instead.

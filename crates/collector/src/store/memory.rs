@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::{self, Named, status_class};
 use super::{
     Batch, Position, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed, Window,
 };
+use crate::endpoints::Endpoints;
 use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Request, SessionPart, Who};
 
 /// Keeps everything in memory. What was applied is there for ever;
@@ -24,6 +25,7 @@ struct Inner {
     position: Position,
     checkpointed: Position,
     interrupt_after: Option<usize>,
+    endpoints: Arc<Endpoints>,
 }
 
 #[derive(Debug, Default)]
@@ -58,12 +60,18 @@ impl MemoryStore {
 }
 
 impl Inner {
+    /// A row as readers see it.
+    fn shown(&self, row: &Row) -> Request {
+        let endpoint = parts::endpoint(&self.endpoints, row.shape, &row.request);
+        Request { endpoint, ..row.request.clone() }
+    }
+
     /// Names parts by what other days know.
     fn name(&self, parts: &mut [SessionPart], as_of: Position) {
         let days: Vec<Day> = self.days.keys().copied().collect();
         let known = |day: Day, _: &[Id]| {
             let rows = self.days.get(&day).map(|day| day.rows.as_slice()).unwrap_or_default();
-            let parts = day_parts(day, rows, as_of, Window::ALL);
+            let parts = day_parts(&self.endpoints, day, rows, as_of, Window::ALL);
             Ok::<_, Infallible>(parts.into_iter().map(|p| (p.id, Named { user: p.user, role: p.role })).collect())
         };
         let Ok(()) = parts::name_by_other_days(parts, &days, known);
@@ -125,7 +133,7 @@ impl Store for MemoryStore {
             .days
             .iter()
             .filter(|(day, _)| query.window.touches(**day))
-            .flat_map(|(&day, rows)| day_parts(day, &rows.rows, query.as_of, query.window))
+            .flat_map(|(&day, rows)| day_parts(&inner.endpoints, day, &rows.rows, query.as_of, query.window))
             .filter(|part| {
                 part.matched > Some(0)
                     && query.mcp.is_none_or(|mcp| part.mcp == mcp)
@@ -145,7 +153,7 @@ impl Store for MemoryStore {
         let inner = self.lock();
         let parts = inner.days.iter().rev().flat_map(|(&day, rows)| {
             let own: Vec<_> = rows.rows.iter().filter(|row| row.request.session_id == session).cloned().collect();
-            day_parts(day, &own, as_of, Window::ALL)
+            day_parts(&inner.endpoints, day, &own, as_of, Window::ALL)
         });
         let mut parts: Vec<_> = parts.map(|part| SessionPart { matched: None, ..part }).collect();
         inner.name(&mut parts, as_of);
@@ -165,7 +173,7 @@ impl Store for MemoryStore {
             })
             .collect();
         found.sort_by_key(|row| (order(&row.request), row.arrival));
-        Ok(found.into_iter().take(query.limit).map(|row| row.request.clone()).collect())
+        Ok(found.into_iter().take(query.limit).map(|row| inner.shown(row)).collect())
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
@@ -180,7 +188,7 @@ impl Store for MemoryStore {
         let inner = self.lock();
         let mut rows = inner.days.values().rev().flat_map(|day| &day.rows);
         let found = rows.find(|row| row.request.id == id && row.arrival.pos < inner.position);
-        Ok(found.map(|row| row.request.clone()))
+        Ok(found.map(|row| inner.shown(row)))
     }
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
@@ -192,7 +200,12 @@ impl Store for MemoryStore {
             None => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
         }
         let last = rows.last().map(|row| row.arrival).or(query.after);
-        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last })
+        let inner = self.lock();
+        Ok(Tailed { requests: rows.iter().map(|row| inner.shown(row)).collect(), last })
+    }
+
+    fn endpoints(&self) -> Arc<Endpoints> {
+        Arc::clone(&self.lock().endpoints)
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -201,7 +214,7 @@ impl Store for MemoryStore {
 }
 
 /// The parts of one day; `matched` is the number of requests that the window leaves.
-fn day_parts(day: Day, rows: &[Row], as_of: Position, window: Window) -> Vec<SessionPart> {
+fn day_parts(endpoints: &Endpoints, day: Day, rows: &[Row], as_of: Position, window: Window) -> Vec<SessionPart> {
     let mut sessions: BTreeMap<Id, Vec<&Row>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.arrival.pos < as_of) {
         sessions.entry(row.request.session_id).or_default().push(row);
@@ -210,19 +223,19 @@ fn day_parts(day: Day, rows: &[Row], as_of: Position, window: Window) -> Vec<Ses
         .into_iter()
         .map(|(id, rows)| {
             let matched = rows.iter().filter(|row| window.contains(row.request.ts)).count() as u64;
-            SessionPart { matched: Some(matched), ..part(id, day, &rows) }
+            SessionPart { matched: Some(matched), ..part(endpoints, id, day, &rows) }
         })
         .collect()
 }
 
-fn part(id: Id, day: Day, rows: &[&Row]) -> SessionPart {
+fn part(endpoints: &Endpoints, id: Id, day: Day, rows: &[&Row]) -> SessionPart {
     let requests = || rows.iter().map(|row| &row.request);
     let first_seen = requests().map(|r| r.ts).min().unwrap_or_default();
     let last_seen = requests().map(|r| r.ts).max().unwrap_or_default();
     let users = last_seen_first(rows, |row| row.user.as_ref());
     let roles = last_seen_first(rows, |row| row.role.as_ref());
     let ips = busiest_texts(requests().map(|r| r.ip.as_str()));
-    let endpoints = busiest(requests().map(|r| (r.host.as_str(), r.method.as_str(), r.path.as_str())));
+    let endpoints = busiest(rows.iter().map(|row| parts::endpoint(endpoints, row.shape, &row.request)));
     let key = |r: &Request| (r.key.source.clone(), r.key.name.clone(), r.key.value.clone(), r.key.hashed);
     SessionPart {
         id,
@@ -245,16 +258,15 @@ fn part(id: Id, day: Day, rows: &[&Row]) -> SessionPart {
         matched: None,
         ip_count: ips.len() as u64,
         ips: top(ips, parts::IPS),
+        networks: top(busiest_texts(requests().flat_map(|r| r.network.as_deref())), parts::NETWORKS),
+        countries: top(busiest_texts(requests().flat_map(|r| r.country.as_deref())), parts::COUNTRIES),
         user_agents: top(busiest_texts(requests().map(|r| r.user_agent.as_str())), parts::USER_AGENTS),
         hosts: top(busiest_texts(requests().map(|r| r.host.as_str())), parts::HOSTS),
         endpoint_count: endpoints.len() as u64,
         top_endpoints: endpoints
             .into_iter()
             .take(parts::ENDPOINTS)
-            .map(|((host, method, path), requests)| EndpointCount {
-                endpoint: parts::endpoint(host, method, path),
-                requests,
-            })
+            .map(|(endpoint, requests)| EndpointCount { endpoint, requests })
             .collect(),
         statuses: busiest(requests().map(|r| status_class(r.status))).into_iter().collect(),
         methods: busiest(requests().map(|r| r.method.clone())).into_iter().take(parts::KINDS).collect(),

@@ -9,6 +9,7 @@ mod batch;
 mod query;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 mod parts;
 
@@ -16,9 +17,9 @@ pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
-pub(crate) use parts::endpoint;
 pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
 
+use crate::endpoints::Endpoints;
 use crate::model::{Day, Id, Micros, Request, SessionPart};
 
 /// Position in the collector's log: the bytes before it, since the log began.
@@ -105,6 +106,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Requests in the order in which they arrived.
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError>;
+
+    /// What the shapes of its rows are called. Whoever makes rows learns them here first.
+    fn endpoints(&self) -> Arc<Endpoints>;
 
     /// Runs a query on every file that new data goes to.
     fn check(&self) -> Result<(), StoreError>;

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Day, Id, SessionPart, Who};
+use crate::endpoints::{Endpoints, ShapeId};
+use crate::model::{Day, Id, Request, SessionPart, Who};
 
 /// Applications of a part.
 pub(super) const APPLICATIONS: usize = 5;
@@ -19,6 +20,10 @@ pub(super) const USER_AGENTS: usize = 5;
 pub(super) const HOSTS: usize = 10;
 /// Endpoints of a part.
 pub(super) const ENDPOINTS: usize = 5;
+/// Countries of a part.
+pub(super) const COUNTRIES: usize = 5;
+/// Networks of a part.
+pub(super) const NETWORKS: usize = 5;
 /// Methods, and types of attacks, of a part.
 pub(super) const KINDS: usize = 20;
 
@@ -65,7 +70,8 @@ pub(super) fn status_class(status: u16) -> String {
     format!("{}xx", status / 100)
 }
 
-/// The endpoint of a request: host, method and path.
-pub(crate) fn endpoint(host: &str, method: &str, path: &str) -> String {
-    format!("{method} {host}{path}")
+/// The endpoint of a request: that of its shape, else method, host and path.
+pub(super) fn endpoint(endpoints: &Endpoints, shape: Option<ShapeId>, request: &Request) -> String {
+    let Request { method, host, path, .. } = request;
+    shape.and_then(|shape| endpoints.name(shape)).unwrap_or_else(|| format!("{method} {host}{path}"))
 }

@@ -32,7 +32,7 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
             ts: Micros(Day(day).start().0 + 3_600_000_000 + pick(12, 7) as i64 * 1_000_000),
             node: "edge".into(),
             application: ["", "shop", "bank"][pick(14, 3) as usize].into(),
-            endpoint: super::parts::endpoint(&host, &method, &path),
+            endpoint: format!("{method} {host}{path}"),
             method,
             scheme: "https".into(),
             host,
@@ -44,6 +44,9 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
             bytes_in: [1, u64::MAX][pick(20, 2) as usize],
             bytes_out: pick(21, 1000),
             ip: format!("192.0.2.{}", pick(23, 14)),
+            country: maybe(53, 3).map(|n| format!("C{n}")),
+            network: maybe(55, 6).map(|n| format!("AS{n}")),
+            noise: pick(58, 2) == 1,
             user_agent: ["", "curl", "nul\0 é \u{10FFFF}"][pick(25, 3) as usize].into(),
             key: KeyCount {
                 source: "cookie:sid".into(),
@@ -68,7 +71,6 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
                 .collect(),
             conn: pick(38, 3),
             n: pick(40, 3),
-            ..Request::default()
         },
         told_by_id: pick(42, 2) == 1,
         user: maybe(44, 12).map(who),
@@ -86,6 +88,15 @@ fn batch(from: Position, to: Position, rows: impl IntoIterator<Item = Row>) -> B
         let day = batch.days.entry(row.request.ts.day()).or_default();
         day.seqs.push(seq);
         day.rows.push(row);
+    }
+    batch
+}
+
+/// The batch with the shapes of its rows, but for some: those of files of an earlier version.
+fn shaped(mut batch: Batch, store: &dyn Store) -> Batch {
+    for row in batch.days.values_mut().flat_map(|day| &mut day.rows).filter(|row| row.request.noise) {
+        let Request { method, host, path, status, .. } = &row.request;
+        row.shape = Some(store.endpoints().learn(method, host, path, *status).0);
     }
     batch
 }
@@ -159,16 +170,16 @@ proptest! {
         let memory = MemoryStore::default();
         let mut duck = open(dir.path()).unwrap();
         for (n, batch) in batches(&seeds).iter().enumerate() {
-            memory.apply(batch).unwrap();
-            duck.apply(batch).unwrap();
+            memory.apply(&shaped(batch.clone(), &memory)).unwrap();
+            duck.apply(&shaped(batch.clone(), &duck)).unwrap();
             if n == again {
                 // The log is read again from the last checkpoint: nothing of it may count twice.
                 memory.checkpoint().unwrap();
                 duck.checkpoint().unwrap();
                 drop(duck);
                 duck = open(dir.path()).unwrap();
-                duck.apply(batch).unwrap();
-                memory.apply(batch).unwrap();
+                duck.apply(&shaped(batch.clone(), &duck)).unwrap();
+                memory.apply(&shaped(batch.clone(), &memory)).unwrap();
             }
         }
         ask_both(&memory, &duck, pages);

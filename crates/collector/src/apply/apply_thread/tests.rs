@@ -40,6 +40,9 @@ impl Store for FullDisk {
     fn checkpoint(&self) -> Result<Position, StoreError> {
         self.full()
     }
+    fn endpoints(&self) -> Arc<crate::endpoints::Endpoints> {
+        self.memory.endpoints()
+    }
     fn position(&self) -> Position {
         self.memory.position()
     }

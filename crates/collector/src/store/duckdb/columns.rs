@@ -8,6 +8,7 @@ use arrow::array::{
 use arrow::error::ArrowError;
 
 use super::halves;
+use crate::endpoints::Shape;
 use crate::store::{DayBatch, Row, SeqRange};
 
 /// What one batch appends to the tables of a day.
@@ -16,15 +17,18 @@ pub(super) struct Columns {
     pub params: RecordBatch,
     pub attacks: RecordBatch,
     pub seqs: RecordBatch,
+    pub shapes: RecordBatch,
 }
 
 impl Columns {
-    pub(super) fn of(batch: &DayBatch) -> Result<Self, ArrowError> {
+    /// The batch's rows, and the shapes that are new to the day.
+    pub(super) fn of(batch: &DayBatch, new_shapes: &[Shape]) -> Result<Self, ArrowError> {
         Ok(Self {
             requests: requests(&batch.rows)?,
             params: params(&batch.rows)?,
             attacks: attacks(&batch.rows)?,
             seqs: seqs(&batch.seqs)?,
+            shapes: shapes(new_shapes)?,
         })
     }
 }
@@ -81,6 +85,10 @@ fn requests(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         ("clock_ahead", maybe_bools(|r| Some(r.clock_ahead)), false),
         ("content", maybe_bytes(|r| r.full.as_deref()), true),
         ("extra", maybe_bytes(|r| r.extra.as_deref()), true),
+        ("shape", Arc::new(UInt64Array::from_iter(rows.iter().map(|r| r.shape.map(|shape| shape.0)))), true),
+        ("country", maybe_texts(|r| r.request.country.as_deref()), true),
+        ("network", maybe_texts(|r| r.request.network.as_deref()), true),
+        ("noise", maybe_bools(|r| Some(r.request.noise)), true),
     ])
 }
 
@@ -134,6 +142,20 @@ fn attacks(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         ("blocked", Arc::new(blocked), false),
     ];
     RecordBatch::try_from_iter_with_nullable(place(&items).into_iter().chain(own))
+}
+
+fn shapes(shapes: &[Shape]) -> Result<RecordBatch, ArrowError> {
+    let texts =
+        |of: fn(&Shape) -> &String| -> ArrayRef { Arc::new(StringArray::from_iter_values(shapes.iter().map(of))) };
+    let ids = UInt64Array::from_iter_values(shapes.iter().map(|shape| shape.id().0));
+    let learned = BooleanArray::from_iter(shapes.iter().map(|shape| Some(shape.learned)));
+    RecordBatch::try_from_iter_with_nullable([
+        ("id", Arc::new(ids) as ArrayRef, false),
+        ("method", texts(|s| &s.method), false),
+        ("host", texts(|s| &s.host), false),
+        ("path", texts(|s| &s.path), false),
+        ("learned", Arc::new(learned), false),
+    ])
 }
 
 fn seqs(seqs: &[SeqRange]) -> Result<RecordBatch, ArrowError> {

@@ -15,23 +15,26 @@ mod files;
 mod positions;
 mod read;
 mod readers;
+mod shapes;
 mod sql;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use duckdb::{Config, Connection};
 
 use self::columns::Columns;
 use self::positions::{DayPosition, Positions};
 use self::readers::Readers;
+use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
     Batch, DayBatch, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
 };
+use crate::endpoints::Endpoints;
 use crate::model::{Day, Id, Micros, Request, SessionPart};
 
 /// Disk that queries may use for what does not fit into memory.
@@ -56,6 +59,7 @@ pub struct DuckStore {
     /// For the one that applies: it never waits for queries, and nothing interrupts it.
     checker: Mutex<Connection>,
     days: Mutex<BTreeMap<Day, DayState>>,
+    shapes: DayShapes,
     /// Held by queries, so that no file goes away under them.
     attached: RwLock<()>,
     /// Everything in the log before it is in the files.
@@ -90,6 +94,7 @@ impl DuckStore {
             readers,
             checker,
             days: Mutex::default(),
+            shapes: DayShapes::default(),
             attached: RwLock::default(),
             complete: AtomicU64::new(positions.complete),
             position: AtomicU64::new(positions.complete),
@@ -147,7 +152,9 @@ impl DuckStore {
         let attached = || {
             writer.execute_batch(&attach).map_err(failed(&format!("opening {file}")))?;
             writer.execute_batch(&sql::on(day, sql::TABLES)).map_err(failed(&format!("preparing {file}")))?;
-            self.look(writer, day)
+            let state = self.look(writer, day)?;
+            self.shapes.restore(day, read::shapes(writer, day)?);
+            Ok(state)
         };
         attached().inspect_err(|_| {
             // If this fails too, the next attempt does it again and says why not.
@@ -244,8 +251,9 @@ impl DuckStore {
     /// Writes one day's share of a batch, all of it or nothing.
     fn write(&self, writer: &Connection, day: Day, batch: &DayBatch, to: Position) -> Result<(), StoreError> {
         let doing = format!("writing to {}", self.file(day).display());
-        let columns =
-            Columns::of(batch).map_err(|e| StoreError::Failed { doing: doing.clone(), reason: e.to_string() })?;
+        let shapes = self.shapes.new_to(day, batch);
+        let columns = Columns::of(batch, &shapes)
+            .map_err(|e| StoreError::Failed { doing: doing.clone(), reason: e.to_string() })?;
         let write = || -> duckdb::Result<()> {
             // Rolled back when dropped before `commit`.
             let transaction = writer.unchecked_transaction()?;
@@ -254,6 +262,7 @@ impl DuckStore {
                 ("params", columns.params),
                 ("attacks", columns.attacks),
                 ("seqs", columns.seqs),
+                ("shapes", columns.shapes),
             ] {
                 if rows.num_rows() > 0 {
                     let mut appender = transaction.appender_to_catalog_and_db(table, &day.to_string(), "main")?;
@@ -265,7 +274,9 @@ impl DuckStore {
             transaction.execute(&sql::on(day, sql::APPLIED), [to])?;
             transaction.commit()
         };
-        write().map_err(failed(&doing))
+        write().map_err(failed(&doing))?;
+        self.shapes.note(day, &shapes);
+        Ok(())
     }
 
     /// Runs `query` on the days in `days` while no file can go away.
@@ -388,6 +399,7 @@ impl Store for DuckStore {
                 let detach = format!("DETACH DATABASE IF EXISTS {}", sql::schema(day));
                 writer.execute_batch(&detach).map_err(failed(&format!("closing {}", self.file(day).display())))?;
                 self.days().remove(&day);
+                self.shapes.forget(day);
             }
         }
         // As the folder has it: so what could not be removed is tried again.
@@ -416,7 +428,7 @@ impl Store for DuckStore {
                 if limit == 0 {
                     break;
                 }
-                found.extend(read::sessions(connection, day, query, limit)?);
+                found.extend(read::sessions(connection, day, query, limit, &self.shapes.endpoints)?);
             }
             name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, query.as_of))?;
             Ok(found)
@@ -427,7 +439,7 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             let mut found = Vec::new();
             for &day in days.iter().rev() {
-                found.extend(read::parts(connection, day, &[session], as_of)?);
+                found.extend(read::parts(connection, day, &[session], as_of, &self.shapes.endpoints)?);
             }
             name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, as_of))?;
             Ok(found)
@@ -445,7 +457,7 @@ impl Store for DuckStore {
                 if limit == 0 {
                     break;
                 }
-                found.extend(read::requests_of(connection, day, query, limit)?);
+                found.extend(read::requests_of(connection, day, query, limit, &self.shapes.endpoints)?);
             }
             Ok(found)
         })
@@ -468,7 +480,7 @@ impl Store for DuckStore {
         let as_of = self.position();
         self.read(|connection, days| {
             for &day in days.iter().rev() {
-                if let Some(request) = read::request(connection, day, id, as_of)? {
+                if let Some(request) = read::request(connection, day, id, as_of, &self.shapes.endpoints)? {
                     return Ok(Some(request));
                 }
             }
@@ -481,7 +493,7 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             let mut found = Vec::new();
             for &day in days {
-                found.extend(read::arrived(connection, day, query, as_of)?);
+                found.extend(read::arrived(connection, day, query, as_of, &self.shapes.endpoints)?);
             }
             found.sort_by_key(|(arrival, _)| *arrival);
             match query.after {
@@ -491,6 +503,10 @@ impl Store for DuckStore {
             let last = found.last().map(|(arrival, _)| *arrival).or(query.after);
             Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last })
         })
+    }
+
+    fn endpoints(&self) -> Arc<Endpoints> {
+        Arc::clone(&self.shapes.endpoints)
     }
 
     fn check(&self) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::{failed, halves, joined, sql};
+use crate::endpoints::{Endpoints, Shape, ShapeId};
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
 use crate::store::parts::{self, Named, status_class};
 use crate::store::{Arrival, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
@@ -39,6 +40,13 @@ pub(super) fn seqs(connection: &Connection, day: Day) -> Result<Vec<SeqRange>, S
     })
 }
 
+/// The shapes of a day's rows.
+pub(super) fn shapes(connection: &Connection, day: Day) -> Result<Vec<Shape>, StoreError> {
+    select(connection, day, sql::SHAPES, Vec::new(), |row| {
+        Ok(Shape { method: row.get(0)?, host: row.get(1)?, path: row.get(2)?, learned: row.get(3)? })
+    })
+}
+
 /// Which of `ids` are there, of those that are told by their id.
 pub(super) fn known(connection: &Connection, day: Day, ids: &[Id]) -> Result<Vec<Id>, StoreError> {
     if ids.is_empty() {
@@ -54,6 +62,7 @@ pub(super) fn sessions(
     day: Day,
     query: &SessionsQuery,
     rows: usize,
+    endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
     let mut values =
         vec![Value::BigInt(query.window.from.0), Value::BigInt(query.window.to.0), Value::UBigInt(query.as_of)];
@@ -75,7 +84,7 @@ pub(super) fn sessions(
     })?;
     let ids: Vec<_> = page.iter().map(|(id, _)| *id).collect();
     let mut found: HashMap<_, _> =
-        parts(connection, day, &ids, query.as_of)?.into_iter().map(|part| (part.id, part)).collect();
+        parts(connection, day, &ids, query.as_of, endpoints)?.into_iter().map(|part| (part.id, part)).collect();
     let matched = |count| Some(count).filter(|_| query.narrowed);
     let in_order = page
         .into_iter()
@@ -89,6 +98,7 @@ pub(super) fn parts(
     day: Day,
     ids: &[Id],
     as_of: Position,
+    endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -99,6 +109,7 @@ pub(super) fn parts(
     select(connection, day, &sql::PICK.replace("{ids}", &id_list), bound.clone(), |_| Ok(()))?;
     let mut parts = totals(connection, day)?;
     fill(connection, day, &mut parts)?;
+    fill_endpoints(connection, day, &mut parts, endpoints)?;
     connection.execute_batch(sql::UNPICK).map_err(failed(&format!("reading {day}")))?;
 
     let attacks = sql::ATTACK_KINDS.replace("{ids}", &id_list).replace("{limit}", &parts::KINDS.to_string());
@@ -188,6 +199,8 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
         part.ip_count = found.distinct;
         part.ips.push(found.value);
     })?;
+    texts("country", parts::COUNTRIES, |part, found| part.countries.push(found.value))?;
+    texts("network", parts::NETWORKS, |part, found| part.networks.push(found.value))?;
     texts("ua", parts::USER_AGENTS, |part, found| part.user_agents.push(found.value))?;
     texts("host", parts::HOSTS, |part, found| part.hosts.push(found.value))?;
 
@@ -213,15 +226,6 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
             *part.statuses.entry(status_class(found.value)).or_default() += found.requests;
         },
     )?;
-    let endpoints = sql::top("host, method, path", "true", BUSIEST, parts::ENDPOINTS);
-    let endpoint = |row: &Row| {
-        let (host, method, path): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
-        Ok(parts::endpoint(&host, &method, &path))
-    };
-    each(connection, day, &endpoints, parts, endpoint, |part, found| {
-        part.endpoint_count = found.distinct;
-        part.top_endpoints.push(EndpointCount { endpoint: found.value, requests: found.requests });
-    })?;
     let keys = sql::top("key_source, key_name, key_value, key_hashed", "true", BUSIEST, parts::KEYS);
     each(
         connection,
@@ -248,6 +252,33 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
     Ok(())
 }
 
+/// Fills in the endpoints: shapes of one name are one endpoint.
+fn fill_endpoints(
+    connection: &Connection,
+    day: Day,
+    parts: &mut BTreeMap<Id, SessionPart>,
+    endpoints: &Endpoints,
+) -> Result<(), StoreError> {
+    let mut counts: HashMap<Id, HashMap<String, u64>> = HashMap::new();
+    let found = select(connection, day, sql::PICKED_ENDPOINTS, Vec::new(), |row| {
+        let request = Request { host: row.get(4)?, method: row.get(5)?, path: row.get(6)?, ..Request::default() };
+        let endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(3)?.map(ShapeId), &request);
+        Ok((joined(row.get(0)?, row.get(1)?), endpoint, row.get::<_, u64>(2)?))
+    })?;
+    for (session, endpoint, requests) in found {
+        *counts.entry(session).or_default().entry(endpoint).or_default() += requests;
+    }
+    for (session, counts) in counts {
+        let Some(part) = parts.get_mut(&session) else { continue };
+        part.endpoint_count = counts.len() as u64;
+        let of = |(endpoint, requests)| EndpointCount { endpoint, requests };
+        part.top_endpoints = counts.into_iter().map(of).collect();
+        part.top_endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
+        part.top_endpoints.truncate(parts::ENDPOINTS);
+    }
+    Ok(())
+}
+
 fn each<T>(
     connection: &Connection,
     day: Day,
@@ -270,6 +301,7 @@ pub(super) fn requests_of(
     day: Day,
     query: &RequestsQuery,
     rows: usize,
+    endpoints: &Endpoints,
 ) -> Result<Vec<Request>, StoreError> {
     let mut condition = sql::OF_SESSION.to_owned();
     let mut values = id_values(&[query.session]);
@@ -282,7 +314,7 @@ pub(super) fn requests_of(
         values.extend([ts.clone(), ts]);
         values.extend([conn, conn, n, n, hi, hi, lo].map(Value::UBigInt));
     }
-    let found = requests(connection, day, &sql::requests(&condition, sql::BY_TIME), values, rows)?;
+    let found = requests(connection, day, &sql::requests(&condition, sql::BY_TIME), values, rows, endpoints)?;
     Ok(found.into_iter().map(|(_, request)| request).collect())
 }
 
@@ -292,10 +324,11 @@ pub(super) fn request(
     day: Day,
     id: Id,
     as_of: Position,
+    endpoints: &Endpoints,
 ) -> Result<Option<Request>, StoreError> {
     let mut values = id_values(&[id]);
     values.push(Value::UBigInt(as_of));
-    let found = requests(connection, day, &sql::requests(sql::WITH_ID, "pos, ordinal"), values, 1)?;
+    let found = requests(connection, day, &sql::requests(sql::WITH_ID, "pos, ordinal"), values, 1, endpoints)?;
     Ok(found.into_iter().next().map(|(_, request)| request))
 }
 
@@ -305,6 +338,7 @@ pub(super) fn arrived(
     day: Day,
     query: &TailQuery,
     as_of: Position,
+    endpoints: &Endpoints,
 ) -> Result<Vec<(Arrival, Request)>, StoreError> {
     let mut values = vec![Value::UBigInt(as_of)];
     let (condition, order) = match query.after {
@@ -314,7 +348,7 @@ pub(super) fn arrived(
             (format!("{} {}", sql::ARRIVED, sql::ARRIVED_AFTER), "pos, ordinal")
         }
     };
-    requests(connection, day, &sql::requests(&condition, order), values, query.limit)
+    requests(connection, day, &sql::requests(&condition, order), values, query.limit, endpoints)
 }
 
 fn requests(
@@ -323,9 +357,10 @@ fn requests(
     text: &str,
     mut values: Vec<Value>,
     rows: usize,
+    endpoints: &Endpoints,
 ) -> Result<Vec<(Arrival, Request)>, StoreError> {
     values.push(limit(rows));
-    let mut found = select(connection, day, text, values, read_request)?;
+    let mut found = select(connection, day, text, values, |row| read_request(row, endpoints))?;
     if found.is_empty() {
         return Ok(found);
     }
@@ -383,8 +418,7 @@ fn key(row: &Row, at: usize) -> duckdb::Result<KeyCount> {
 }
 
 /// Reads the columns that [`sql::requests`] selects.
-fn read_request(row: &Row) -> duckdb::Result<(Arrival, Request)> {
-    let (host, method, path): (String, String, String) = (row.get(11)?, row.get(12)?, row.get(14)?);
+fn read_request(row: &Row, endpoints: &Endpoints) -> duckdb::Result<(Arrival, Request)> {
     let mcp = match row.get::<_, Option<String>>(27)? {
         None => None,
         Some(method) => Some(Mcp {
@@ -398,7 +432,7 @@ fn read_request(row: &Row) -> duckdb::Result<(Arrival, Request)> {
         None => None,
         Some(kind) => Some(Graphql { kind, operation: row.get::<_, Option<String>>(32)?.unwrap_or_default() }),
     };
-    let request = Request {
+    let mut request = Request {
         ts: Micros(row.get(2)?),
         session_id: joined(row.get(3)?, row.get(4)?),
         id: joined(row.get(5)?, row.get(6)?),
@@ -406,11 +440,10 @@ fn read_request(row: &Row) -> duckdb::Result<(Arrival, Request)> {
         n: row.get(8)?,
         node: row.get(9)?,
         application: row.get(10)?,
-        endpoint: parts::endpoint(&host, &method, &path),
-        host,
-        method,
+        host: row.get(11)?,
+        method: row.get(12)?,
         scheme: row.get(13)?,
-        path,
+        path: row.get(14)?,
         proto: row.get(15)?,
         status: row.get(16)?,
         duration_us: row.get(17)?,
@@ -422,7 +455,11 @@ fn read_request(row: &Row) -> duckdb::Result<(Arrival, Request)> {
         key: key(row, 23)?,
         mcp,
         gql,
+        country: row.get(34)?,
+        network: row.get(35)?,
+        noise: row.get::<_, Option<bool>>(36)?.unwrap_or_default(),
         ..Request::default()
     };
+    request.endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(33)?.map(ShapeId), &request);
     Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, request))
 }

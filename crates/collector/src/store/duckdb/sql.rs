@@ -18,7 +18,8 @@ pub(super) fn values(rows: usize, width: usize) -> String {
     vec![row; rows].join(",")
 }
 
-/// Tables of a day file. No keys and no indexes: nothing in it ever changes.
+/// Tables of a day file. No keys and no indexes: nothing in it ever changes. Columns that came later
+/// are added, as files of an earlier version do not have them.
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS {day}.requests (
     pos UBIGINT NOT NULL, ordinal UINTEGER NOT NULL, ts BIGINT NOT NULL,
@@ -48,6 +49,13 @@ CREATE TABLE IF NOT EXISTS {day}.attacks (
 );
 CREATE TABLE IF NOT EXISTS {day}.seqs (instance UBIGINT NOT NULL, first UBIGINT NOT NULL, last UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS {day}.applied (pos UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS {day}.shapes (
+    id UBIGINT NOT NULL, method VARCHAR NOT NULL, host VARCHAR NOT NULL, path VARCHAR NOT NULL, learned BOOLEAN NOT NULL
+);
+ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS shape UBIGINT;
+ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS country VARCHAR;
+ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS network VARCHAR;
+ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS noise BOOLEAN;
 ";
 
 /// What a day file says of itself.
@@ -58,6 +66,9 @@ SELECT (SELECT count(*) FROM {day}.requests),
 
 /// All `seq` ranges of a day.
 pub(super) const SEQS: &str = "SELECT instance, first, last FROM {day}.seqs";
+
+/// The shapes of a day's rows.
+pub(super) const SHAPES: &str = "SELECT method, host, path, learned FROM {day}.shapes";
 
 /// Notes how far a day got.
 pub(super) const APPLIED: &str = "INSERT INTO {day}.applied VALUES (?)";
@@ -85,7 +96,7 @@ pub(super) const PICK: &str = "
 CREATE OR REPLACE TEMP TABLE picked AS
 SELECT pos, ordinal, ts, sid_hi, sid_lo, app, host, method, path, status, bytes_in, bytes_out, ip, ua,
        key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
-       mcp_method IS NOT NULL AS mcp
+       mcp_method IS NOT NULL AS mcp, shape, country, network
 FROM {day}.requests SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
 WHERE pos < ?";
 
@@ -109,6 +120,14 @@ pub(super) fn top(columns: &str, condition: &str, order: &str, limit: usize) -> 
          ORDER BY sid_hi, sid_lo, {order}, {columns}"
     )
 }
+
+/// How often each picked session used what an endpoint is told by: a shape, or without one the request.
+pub(super) const PICKED_ENDPOINTS: &str = "
+SELECT sid_hi, sid_lo, count(*), shape, own_host, own_method, own_path
+FROM (SELECT sid_hi, sid_lo, shape, CASE WHEN shape IS NULL THEN host ELSE '' END AS own_host,
+             CASE WHEN shape IS NULL THEN method ELSE '' END AS own_method,
+             CASE WHEN shape IS NULL THEN path ELSE '' END AS own_path FROM picked)
+GROUP BY ALL";
 
 /// The last seen user or role of some sessions, who have one. Bound: the ids, as_of.
 pub(super) fn named(column: &str) -> String {
@@ -134,7 +153,7 @@ ORDER BY sid_hi, sid_lo, times DESC, kind";
 const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, conn, n, node, app, host, method,
  scheme, path, proto, status, duration, upstream, bytes_in, bytes_out, ip, ua,
  key_source, key_name, key_value, key_hashed,
- mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation";
+ mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation, shape, country, network, noise";
 
 /// Requests that meet a condition.
 pub(super) fn requests(condition: &str, order: &str) -> String {

@@ -172,6 +172,43 @@ fn an_engine_that_gave_up_on_a_file_is_told_from_a_statement_that_failed() {
 }
 
 #[test]
+fn endpoints_are_called_the_same_after_a_start_and_those_of_an_earlier_version_by_their_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let mut one = batch(DAY, 0, 1);
+    let row = &mut one.days.get_mut(&DAY).unwrap().rows[0];
+    (row.request.method, row.request.host, row.request.path) = ("GET".into(), "shop".into(), "/cart/red-shoes".into());
+    row.shape = Some(store.endpoints().learn("GET", "shop", "/cart/red-shoes", 200).0);
+    (0..200).for_each(|n| drop(store.endpoints().learn("GET", "shop", &format!("/cart/shoes-{n}"), 200)));
+    let (mut other, mut last) = (batch(DAY, 1, 2), batch(DAY, 2, 3));
+    other.days.get_mut(&DAY).unwrap().rows[0].shape =
+        Some(store.endpoints().learn("GET", "shop", "/cart/blue-shoes", 200).0);
+    last.days.get_mut(&DAY).unwrap().rows[0].shape = other.days[&DAY].rows[0].shape;
+    [one, other, last].iter().for_each(|batch| store.apply(batch).unwrap());
+    store.checkpoint().unwrap();
+    let told = |store: &DuckStore| {
+        let tailed = store.tail(&TailQuery { after: None, limit: 9 }).unwrap().requests;
+        tailed.into_iter().map(|request| request.endpoint).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&store), ["GET shop/cart/{name}"; 3]);
+    drop(store);
+    let store = open(dir.path()).unwrap();
+    assert_eq!(told(&store), ["GET shop/cart/{name}"; 3]);
+    assert_eq!(store.endpoints().learn("GET", "shop", "/cart/green-shoes", 404).1, "GET shop/cart/{name}");
+    drop(store);
+    let file = Connection::open(files::path(dir.path(), DAY)).unwrap();
+    assert_eq!(file.query_row("SELECT count(*) FROM shapes", [], |row| row.get::<_, u64>(0)).unwrap(), 2);
+    let drop_columns =
+        ["shape", "country", "network", "noise"].map(|c| format!("ALTER TABLE requests DROP COLUMN {c};"));
+    file.execute_batch(&format!("{} DROP TABLE shapes;", drop_columns.concat())).unwrap();
+    file.close().unwrap();
+    let store = open(dir.path()).unwrap();
+    assert_eq!(told(&store), ["GET shop/cart/red-shoes", " ", " "]);
+    store.apply(&batch(DAY, 3, 4)).unwrap();
+    assert_eq!(store.rows(), 4);
+}
+
+#[test]
 fn queries_cannot_fill_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
