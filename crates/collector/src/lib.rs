@@ -3,7 +3,7 @@
 //! An event's way: [`ingest`] reads it from a connection, appends it to the log, acknowledges it
 //! after the log's fsync; [`apply`] reads the log, leaves out duplicates and what is too old, and
 //! hands batches to the [`store`]; [`api`] answers from the store; [`cli`] asks the API.
-//! [`serve`] puts the parts together.
+//! [`serve`] puts the parts together. [`generate`] writes traffic into the log of a stopped server.
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod data_dir;
 pub mod endpoints;
+pub mod generate;
 pub mod ingest;
 pub mod metrics;
 pub mod model;

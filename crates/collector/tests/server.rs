@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use collector::clock::{Clock, SystemClock};
+use collector::generate::{self, Plan, generate};
 use collector::metrics::CloseReason;
 use collector::serve::{ServeError, Server};
 use collector::settings::{Address, Settings};
@@ -298,4 +299,26 @@ fn what_is_acknowledged_after_a_part_of_the_log_was_lost_is_stored_too() {
     assert_eq!(server.stored_paths(), ["/0", "/1", "/2", "/3"]);
     assert!(dir.path().join("data/log-1").is_dir());
     server.stop().unwrap();
+}
+
+#[test]
+fn generated_traffic_is_found_after_a_start_and_says_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    let now = SystemClock::default().now();
+    let plan = Plan { requests: 3000, sessions: 200, days: 2, seed: 1, until: now, strangers: false };
+    // Written twice it is there once.
+    for _ in 0..2 {
+        generate(&settings(dir.path()).data_dir, false, &plan, |_| ()).unwrap();
+    }
+    let running = Running::start(dir.path()).unwrap();
+    running.wait_for("all of it", |shared| shared.metrics.duplicates.get() == 3000);
+    assert_eq!(running.shared.store.rows(), 3000);
+    let tailed = running.shared.store.tail(&TailQuery { after: None, limit: 50 }).unwrap().requests;
+    assert!(tailed.iter().all(|request| request.node == generate::NODE && request.ts < now));
+    let nodes = running.shared.nodes.list();
+    assert_eq!(nodes.iter().map(|node| node.report.node.as_str()).collect::<Vec<_>>(), [generate::NODE]);
+    let error = generate(&settings(dir.path()).data_dir, false, &plan, |_| ()).unwrap_err().to_string();
+    assert!(error.contains("in use by another server"), "{error}");
+    running.stop().unwrap();
 }

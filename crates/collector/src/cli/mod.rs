@@ -1,12 +1,13 @@
 //! The commands of `api-sessions`.
 //!
-//! `serve` is the server; all others ask the running server over its unix socket and open neither
-//! its log nor its store. What goes to a terminal is escaped first: values come from clients of
+//! `serve` is the server, `generate` writes into the log of one that is stopped; all others ask the
+//! running server over its unix socket and open neither its log nor its store. What goes to a terminal is escaped first: values come from clients of
 //! the watched site, who may try to write to the reader's screen.
 
 mod check;
 mod client;
 mod export;
+mod generate;
 mod serve;
 mod session;
 mod sessions;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags, Surroundings};
+use crate::generate::GenerateError;
 use crate::serve::ServeError;
 use client::{AskError, Client};
 
@@ -44,6 +46,8 @@ enum Command {
     Export(export::Export),
     /// Send a request through NGINX and say where on its way here it stops
     Check(check::Check),
+    /// Write generated traffic into the log of a stopped server, for benches and demos
+    Generate(generate::Generate),
 }
 
 /// How a command finds the server.
@@ -79,6 +83,8 @@ enum CliError {
     Start(io::Error),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     /// The reader of our output went away; nobody is left to tell.
     #[error("{0}")]
     Output(#[from] io::Error),
@@ -90,7 +96,7 @@ impl CliError {
         match self {
             // There may be a directory later.
             Self::Config(ConfigError::NoRuntimeDir(_)) => 1,
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Generate(GenerateError::Plan(_)) => 2,
             _ => 1,
         }
     }
@@ -106,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Tail(tail) => asking(tail.run()),
         Command::Export(export) => asking(export.run()),
         Command::Check(check) => asking(check.run()),
+        Command::Generate(generate) => generate.run(),
     };
     match done {
         Ok(code) => code,

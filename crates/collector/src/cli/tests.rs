@@ -313,7 +313,7 @@ fn times_and_sizes_are_read_and_shown_as_people_write_them() {
 #[test]
 fn every_command_takes_the_flags_that_its_help_names() {
     let id = "0".repeat(32);
-    let lines: [&[&str]; 11] = [
+    let lines: [&[&str]; 12] = [
         &["serve", "--listen", "127.0.0.1:1", "--ingest", "unix:/a", "--clock-confirmed"],
         &["sessions", "--last", "1h", "--limit", "5", "--json"],
         &["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-11T00:00:00Z"],
@@ -325,11 +325,12 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["export", "sessions", "--from", "2026-03-10T00:00:00Z", "--format", "ndjson"],
         &["export", "requests", "--session", &id, "-o", "/x"],
         &["tail"],
+        &["generate", "--requests", "10", "--sessions", "2", "--days", "7", "--until", "2026-03-11T00:00:00Z"],
     ];
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 10] = [
+    let wrong: [&[&str]; 12] = [
         &["session", "abc/def"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
@@ -339,6 +340,8 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["check", "file:///etc/passwd"],
         &["export", "requests"],
         &["export", "sessions", "--format", "xml"],
+        &["generate", "--days", "8"],
+        &["generate", "--until", "yesterday"],
         &["nonsense"],
     ];
     for line in wrong {

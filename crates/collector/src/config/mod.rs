@@ -91,10 +91,7 @@ impl Config {
     pub fn load(flags: &Flags, around: &Surroundings) -> Result<Self, ConfigError> {
         let layers = Layers::read(flags, around)?;
         let usual = Settings::default();
-        let (data_dir, create_data_dir) = match path(&layers, "data_dir")? {
-            Some(path) => (path, false),
-            None => (around.data_dir(), true),
-        };
+        let (data_dir, create_data_dir) = data_dir(&layers, around)?;
         let runtime_dir = match path(&layers, "runtime_dir")? {
             Some(path) => path,
             None => around.make_runtime_dir()?,
@@ -153,6 +150,11 @@ impl Config {
         Ok(default_sockets(around))
     }
 
+    /// Where the server keeps everything, and whether it may be created.
+    pub fn data_dir(flags: &Flags, around: &Surroundings) -> Result<(PathBuf, bool), ConfigError> {
+        data_dir(&Layers::read(flags, around)?, around)
+    }
+
     /// The unix socket at which nodes of this machine are expected, for a server whose own socket
     /// is `api`; `None` when the configuration names TCP addresses only.
     pub fn collector_socket(
@@ -207,6 +209,13 @@ fn addresses(setting: &Setting) -> Result<Vec<Address>, ConfigError> {
         .iter()
         .map(|value| values::address(value).map_err(|e| setting.refused_value(value, e.to_string())))
         .collect()
+}
+
+fn data_dir(layers: &Layers, around: &Surroundings) -> Result<(PathBuf, bool), ConfigError> {
+    Ok(match path(layers, "data_dir")? {
+        Some(path) => (path, false),
+        None => (around.data_dir(), true),
+    })
 }
 
 #[cfg(test)]
