@@ -7,6 +7,7 @@
 //! log-N/            a log that did not reach as far as the store, put away
 //! log-days.json     where in the log days begin
 //! days/             the store: one file for each UTC day, and positions.json
+//! settings.db       what people added: notes, labels, the audit; with -wal and -shm beside it
 //! set-aside/        records that could not be read
 //! temp/             what does not fit into memory; emptied at each start
 //! ```
@@ -151,6 +152,11 @@ impl DataDir {
     /// Where in the log days begin.
     pub fn log_days_file(&self) -> PathBuf {
         self.path.join("log-days.json")
+    }
+
+    /// What people added.
+    pub fn settings_db(&self) -> PathBuf {
+        self.path.join("settings.db")
     }
 
     /// When the clock was last believed.

@@ -185,7 +185,7 @@ pub struct SessionPart {
     pub mcp: bool,
     /// Attacks by type, at most 20 types, the most frequent.
     pub attacks: BTreeMap<String, u64>,
-    /// Labels given by readers; none until they can be given.
+    /// Labels given by readers, by name. The store knows none: whoever answers fills them in.
     pub labels: Vec<String>,
     /// Whether the session is on the denylist; never until there is one.
     pub blocked: bool,
@@ -300,6 +300,8 @@ pub struct Request {
     pub gql: Option<Graphql>,
     /// Attacks found in it.
     pub attacks: Vec<Attack>,
+    /// As those of a session.
+    pub labels: Vec<String>,
     /// Connection serial; orders requests of equal time.
     #[serde(skip)]
     pub conn: u64,

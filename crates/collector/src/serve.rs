@@ -15,6 +15,8 @@ use crate::api;
 use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays, Seen};
 use crate::clock::{Clock, SystemClock};
 use crate::data_dir::{DataDir, DataDirError, load_json};
+use crate::desk::{Desk, DeskError};
+use crate::expiry;
 use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
 use crate::metrics::Metrics;
 use crate::model::{Day, Micros};
@@ -43,6 +45,9 @@ pub enum ServeError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// What people added cannot be used.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] spool::Error),
@@ -120,6 +125,7 @@ impl Server {
         data_dir.probe()?;
         let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
         let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
+        let desk = Desk::open(&data_dir.settings_db()).await?;
         let metrics = Arc::new(Metrics::default());
         let readiness = Arc::new(Readiness::default());
         let nodes = Arc::new(Nodes::default());
@@ -171,7 +177,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
         };
-        let shared = Shared { store, nodes, metrics, readiness, clock };
+        let shared = Shared { store, desk, nodes, metrics, readiness, clock };
         Ok(Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir: data_dir })
     }
 
@@ -218,6 +224,8 @@ impl Server {
         let until = |mut stopped: watch::Receiver<bool>| async move {
             let _ = stopped.wait_for(|&stopped| stopped).await;
         };
+        let desk = shared.desk.clone();
+        let expiry = tokio::spawn(expiry::run(shared.clone()));
         let readers = tokio::spawn(api.serve(api::router(shared, api::Limits::default()), until(stopped)));
 
         let mut failure = None;
@@ -256,6 +264,8 @@ impl Server {
             failure = failure.or(ended.err());
         }
         let _ = readers.await;
+        expiry.abort();
+        desk.close().await;
         failure.map_or(Ok(()), Err)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::nodes::Nodes;
 use crate::readiness::Readiness;
@@ -13,6 +14,8 @@ use crate::store::Store;
 pub struct Shared {
     /// Sessions and requests. Its methods block: call them on a thread that may wait.
     pub store: Arc<dyn Store>,
+    /// What people added: notes, labels, and the audit of it.
+    pub desk: Desk,
     /// What workers last said of themselves.
     pub nodes: Arc<Nodes>,
     /// Counters and gauges.

@@ -48,6 +48,10 @@ pub(super) struct List {
 pub(super) const LISTS: &[List] = &[
     List { path: "/sessions", rows: "sessions", paged: true, columns: SESSION },
     List { path: "/sessions/{id}/requests", rows: "requests", paged: true, columns: REQUEST },
+    List { path: "/sessions/{id}/notes", rows: "notes", paged: false, columns: NOTE },
+    List { path: "/requests/{id}/notes", rows: "notes", paged: false, columns: NOTE },
+    List { path: "/labels", rows: "labels", paged: false, columns: LABEL },
+    List { path: "/audit", rows: "entries", paged: true, columns: AUDIT },
     List { path: "/nodes", rows: "nodes", paged: false, columns: NODE },
 ];
 
@@ -119,7 +123,14 @@ const REQUEST: &[&str] = &[
     "gql.operation",
     "params",
     "attacks",
+    "labels",
 ];
+
+const NOTE: &[&str] = &["id", "session_id", "request_id", "text", "author", "at"];
+
+const LABEL: &[&str] = &["label", "sessions", "requests"];
+
+const AUDIT: &[&str] = &["n", "at", "who", "action", "kind", "subject", "before", "after"];
 
 const NODE: &[&str] = &["name", "last_reported", "version", "nginx", "workers", "plans"];
 

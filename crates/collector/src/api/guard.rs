@@ -1,10 +1,11 @@
-//! What is true of every answer: who asks under which name, and what browsers may do with it.
+//! What is true of every answer: who asks under which name and from where, and what browsers may do
+//! with it.
 
 use std::net::IpAddr;
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -48,6 +49,31 @@ fn is_loopback(authority: &Authority) -> bool {
     !authority.as_str().contains('@')
         && (host.eq_ignore_ascii_case("localhost")
             || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()))
+}
+
+/// Refuses changes that a browser asks for on behalf of another site's page.
+///
+/// Browsers name the page in `Origin` with every request that is no GET or HEAD (Fetch standard,
+/// section 3.2), and newer ones say in `Sec-Fetch-Site` how it stands to us; other clients send neither.
+pub(super) async fn check_site(request: Request, next: Next) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes && request.extensions().get::<OverUnixSocket>().is_none() && is_cross_site(request.headers()) {
+        let detail =
+            "pages of other sites may not change anything; ask from a page of this server, or not from a browser";
+        return Problem::cross_site(detail).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let foreign = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let other = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or_default();
+        let named = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        !named.is_some_and(|named| named.eq_ignore_ascii_case(host))
+    };
+    headers.get_all("sec-fetch-site").iter().any(foreign) || headers.get_all(header::ORIGIN).iter().any(other)
 }
 
 /// The answer for addresses that are none.

@@ -24,6 +24,10 @@ pub(super) async fn readyz(State(api): State<Api>, params: Params) -> Result<Jso
         tracing::error!(%error, "the store is not ready");
         reasons.insert("store".to_owned(), error.to_string().into());
     }
+    if let Err(error) = api.shared.desk.check().await {
+        tracing::error!(%error, "notes, labels and audit are not ready");
+        reasons.insert("desk".to_owned(), error.to_string().into());
+    }
     if !reasons.is_empty() {
         return Err(Problem::not_ready(reasons));
     }

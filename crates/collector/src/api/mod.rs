@@ -7,16 +7,21 @@
 //! - At most [`Limits::queries`] questions are with the store at a time; each has a deadline.
 //! - Whoever reaches the server over TCP must name it by a loopback name or address, so that a
 //!   page in a browser on this machine cannot read it through a name of its own (DNS rebinding).
+//! - What changes something comes as JSON, and not from a page of another site.
 //!
 //! Where the answers come from is the store's affair; who may ask is that of a later access
 //! control: until then only loopback addresses and unix sockets are bound ([`crate::sockets`]).
 
 mod ask;
+mod audit;
+mod body;
 mod export;
 mod guard;
 mod health;
+mod labels;
 mod listen;
 mod nodes;
+mod notes;
 mod page;
 mod params;
 mod patient;
@@ -28,7 +33,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, put};
 use tokio::sync::Semaphore;
 
 use crate::KEPT_DAYS;
@@ -80,8 +86,23 @@ pub fn router(shared: Shared, limits: Limits) -> Router {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::one))
         .route("/sessions/{id}/requests", get(requests::of_session))
+        .route("/sessions/{id}/notes", get(notes::of_session).post(notes::add_to_session))
+        .route("/sessions/{id}/labels", get(labels::of_session))
+        .route(
+            "/sessions/{id}/labels/{label}",
+            put(labels::add_to_session).get(labels::one_of_session).delete(labels::remove_from_session),
+        )
         .route("/requests", get(requests::by_arrival))
         .route("/requests/{id}", get(requests::one))
+        .route("/requests/{id}/notes", get(notes::of_request).post(notes::add_to_request))
+        .route("/requests/{id}/labels", get(labels::of_request))
+        .route(
+            "/requests/{id}/labels/{label}",
+            put(labels::add_to_request).get(labels::one_of_request).delete(labels::remove_from_request),
+        )
+        .route("/notes/{id}", delete(notes::remove))
+        .route("/labels", get(labels::all))
+        .route("/audit", get(audit::list))
         .route("/nodes", get(nodes::list))
         .merge(probes.clone());
     Router::new()
@@ -89,6 +110,8 @@ pub fn router(shared: Shared, limits: Limits) -> Router {
         .merge(probes)
         .fallback(guard::no_such_address)
         .method_not_allowed_fallback(guard::method_not_allowed)
+        .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(axum::middleware::from_fn(guard::check_site))
         .layer(axum::middleware::from_fn(guard::check_host))
         .with_state(api)
 }

@@ -148,7 +148,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdInPath {
     }
 }
 
-fn id(text: &str) -> Result<Id, Problem> {
+/// An id as an address has it.
+pub(super) fn id(text: &str) -> Result<Id, Problem> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         Problem::parameter("id", format!("`{shown}` is no id: an id is 32 hex digits"))

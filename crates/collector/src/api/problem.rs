@@ -1,11 +1,13 @@
 //! Errors as readers get them: problem JSON (RFC 9457).
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::desk::DeskError;
 
 /// An answer that is an error.
 #[derive(Clone, Debug)]
@@ -55,6 +57,31 @@ impl Problem {
         problem
     }
 
+    /// The body of a request is wrong; `detail` says where, and what would be right.
+    pub(super) fn body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-body", "The body is wrong", detail)
+    }
+
+    /// The body is of a kind that is not taken.
+    pub(super) fn media_type(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is no JSON", detail)
+    }
+
+    /// The body is too long.
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too long", detail)
+    }
+
+    /// A page of another site asks for a change.
+    pub(super) fn cross_site(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "cross-site", "Another site may not change anything here", detail)
+    }
+
+    /// There is as much of it as there may be.
+    pub(super) fn full(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "full", "There cannot be more of it", detail)
+    }
+
     /// There is no such thing, or not any more and nothing tells that it once was.
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
@@ -67,9 +94,8 @@ impl Problem {
 
     /// The address does not take this method.
     pub(super) fn method_not_allowed() -> Self {
-        let detail = "this address takes GET and HEAD";
+        let detail = "the header Allow names the methods that this address takes";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is wrong", detail)
-            .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
     }
 
     /// The `Host` is none of this server's.
@@ -111,6 +137,18 @@ impl Problem {
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Full { .. } => Self::full(error.to_string()),
+            _ => {
+                tracing::error!(%error, "notes, labels and audit could not answer");
+                Self::internal()
+            }
+        }
     }
 }
 

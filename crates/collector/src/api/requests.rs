@@ -49,6 +49,7 @@ pub(super) async fn of_session(
     }
     let more = requests.len() > size;
     requests.truncate(size);
+    api.label_requests(&mut requests).await?;
     let next_page_token = match requests.last() {
         Some(last) if more => Some(walk.token((last.ts.0, last.conn, last.n, last.id.0))?),
         _ => None,
@@ -79,7 +80,8 @@ pub(super) async fn by_arrival(State(api): State<Api>, params: Params) -> Result
         }
         None => None,
     };
-    let tailed = api.ask(move |store| store.tail(&TailQuery { after, limit: size })).await?;
+    let mut tailed = api.ask(move |store| store.tail(&TailQuery { after, limit: size })).await?;
+    api.label_requests(&mut tailed.requests).await?;
     // Nothing is frozen here, so each page begins its own ten minutes.
     let walk = Walk {
         list: list.to_owned(),
@@ -102,14 +104,25 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Json<Request>, Problem> {
     params.only(&[])?;
-    let oldest = api.oldest();
-    let found = api.ask(move |store| store.request(id)).await?.filter(|request| request.ts >= oldest);
-    match found {
-        Some(request) => Ok(Json(request)),
-        None if time_of(id).is_some_and(|time| time < oldest) => {
-            Err(Problem::gone(format!("request {id} is no longer kept; the oldest day kept is {}", oldest.day())))
+    let mut request = api.request(id).await?;
+    api.label_requests(std::slice::from_mut(&mut request)).await?;
+    Ok(Json(request))
+}
+
+impl Api {
+    /// A request that is kept.
+    pub(super) async fn request(&self, id: Id) -> Result<Request, Problem> {
+        let oldest = self.oldest();
+        let found = self.ask(move |store| store.request(id)).await?.filter(|request| request.ts >= oldest);
+        match found {
+            Some(request) => Ok(request),
+            None if time_of(id).is_some_and(|time| time < oldest) => {
+                Err(Problem::gone(format!("request {id} is no longer kept; the oldest day kept is {}", oldest.day())))
+            }
+            None => {
+                Err(Problem::not_found(format!("there is no request {id} in the days kept, from {} on", oldest.day())))
+            }
         }
-        None => Err(Problem::not_found(format!("there is no request {id} in the days kept, from {} on", oldest.day()))),
     }
 }
 

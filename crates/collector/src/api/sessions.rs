@@ -39,6 +39,7 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     let mut sessions = api.ask(move |store| store.sessions(&query)).await?;
     let more = sessions.len() > size;
     sessions.truncate(size);
+    api.label_sessions(&mut sessions).await?;
     let next_page_token = match sessions.last() {
         Some(last) if more => Some(walk.token((last.last_seen.0, last.id.0))?),
         _ => None,
@@ -59,16 +60,20 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Json<Session>, Problem> {
     let day = params.only(&["day"])?.day()?;
-    let mut parts = api.ask(move |store| store.parts(id, store.position())).await?;
-    let oldest = api.oldest().day();
-    parts.retain(|part| part.day >= oldest && day.is_none_or(|day| part.day == day));
-    if parts.is_empty() {
-        return Err(api.no_session(id, day));
-    }
+    let mut parts = api.parts(id, day).await?;
+    api.label_sessions(&mut parts).await?;
     Ok(Json(Session { id, parts }))
 }
 
 impl Api {
+    /// The parts of a session that are kept, at least one, the newest first; with `day` that day's.
+    pub(super) async fn parts(&self, id: Id, day: Option<Day>) -> Result<Vec<SessionPart>, Problem> {
+        let mut parts = self.ask(move |store| store.parts(id, store.position())).await?;
+        let oldest = self.oldest().day();
+        parts.retain(|part| part.day >= oldest && day.is_none_or(|day| part.day == day));
+        if parts.is_empty() { Err(self.no_session(id, day)) } else { Ok(parts) }
+    }
+
     /// The answer when nothing is known of a session, or of its part of a day.
     pub(super) fn no_session(&self, id: Id, day: Option<Day>) -> Problem {
         let oldest = self.oldest().day();

@@ -1,4 +1,5 @@
 mod export;
+mod notes;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use wire::NodeReport;
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
+use crate::desk::Desk;
 use crate::model::{Id, Who};
 use crate::store::memory::MemoryStore;
 use crate::store::{Arrival, Batch, DayBatch, Position, Row, Store};
@@ -26,21 +28,30 @@ struct Server {
     clock: Arc<ManualClock>,
     shared: Shared,
     router: Router,
+    _folder: tempfile::TempDir,
+}
+
+/// On a thread of its own: the runtime of a test is busy with whoever asks.
+fn open_desk(path: &std::path::Path) -> Desk {
+    let open = || tokio::runtime::Runtime::new().unwrap().block_on(Desk::open(path)).unwrap();
+    std::thread::scope(|scope| scope.spawn(open).join().unwrap())
 }
 
 impl Server {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::default());
         let clock = Arc::new(ManualClock::new(Micros(NOW)));
+        let folder = tempfile::tempdir().unwrap();
         let shared = Shared {
             store: store.clone(),
+            desk: open_desk(&folder.path().join("settings.db")),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),
             clock: clock.clone(),
         };
         let router = router(shared.clone(), Limits::default());
-        Self { store, clock, shared, router }
+        Self { store, clock, shared, router, _folder: folder }
     }
 
     /// Puts requests of sessions in, `(session, start)` each, as one log record.
@@ -428,11 +439,14 @@ async fn only_loopback_names_are_answered_to() {
 }
 
 #[tokio::test]
-async fn writes_are_refused() {
+async fn what_is_only_read_refuses_writes_and_names_its_methods() {
     let server = Server::new();
     let request = Request::post("/api/v1/sessions").header("host", "localhost").body(Body::from("x")).unwrap();
     let (status, kind, _) = server.send(request).await;
     assert_eq!((status.as_u16(), kind.as_str()), (405, "application/problem+json"));
+    let request = Request::put("/api/v1/sessions").header("host", "localhost").body(Body::empty()).unwrap();
+    let response = server.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub(super) fn row(event: &Event, arrival: Arrival, claimed: Micros, ts: Micros, 
             .as_ref()
             .map(|gql| model::Graphql { kind: gql.kind.to_string(), operation: gql.operation.to_string() }),
         attacks: event.attacks.iter().map(attack).collect(),
+        labels: Vec::new(),
         conn: event.conn,
         n: event.n,
     };

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub(super) use crate::legible::{escape, escape_json};
+
 /// Columns are not cut below this, however narrow the terminal.
 const NARROWEST: usize = 8;
 const GAP: &str = "  ";
@@ -110,45 +112,6 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     }
     kept.push('…');
     kept
-}
-
-/// `text` without anything that a terminal obeys: control characters, and those that turn the
-/// direction of writing, show as escapes; line ends too.
-pub(super) fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            _ if steers(char) => {
-                shown.push_str(&format!("\\u{{{:x}}}", char as u32));
-            }
-            _ if char.is_control() => shown.push_str(&format!("\\x{:02x}", char as u32)),
-            _ => shown.push(char),
-        }
-    }
-    shown
-}
-
-/// Whether it turns the direction of writing, or is not to be seen.
-fn steers(char: char) -> bool {
-    matches!(char,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// JSON of the same meaning without anything that a terminal obeys but line ends.
-pub(super) fn escape_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for char in json.chars() {
-        // They can only stand within strings.
-        if char != '\n' && (char.is_control() || steers(char)) {
-            shown.push_str(&format!("\\u{:04x}", char as u32));
-        } else {
-            shown.push(char);
-        }
-    }
-    shown
 }
 
 /// Columns of the terminal that standard output is, if it is one.

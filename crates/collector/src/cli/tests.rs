@@ -10,6 +10,7 @@ use super::table::{self, Side, Table, escape};
 use super::*;
 use crate::api::{Limits, router};
 use crate::clock::ManualClock;
+use crate::desk::Desk;
 use crate::model::{Id, Micros, Request};
 use crate::settings::Address;
 use crate::shared::Shared;
@@ -56,6 +57,7 @@ impl Server {
         put(&store, requests, "agent");
         let shared = Shared {
             store: store.clone(),
+            desk: Desk::open(&folder.path().join("settings.db")).await.unwrap(),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),

@@ -69,6 +69,7 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
             attacks: (0..pick(36, 3))
                 .map(|n| Attack { kind: ["sqli", "xss"][n as usize].into(), blocked: n == 0, ..Attack::default() })
                 .collect(),
+            labels: Vec::new(),
             conn: pick(38, 3),
             n: pick(40, 3),
         },

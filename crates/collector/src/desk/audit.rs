@@ -1,0 +1,85 @@
+//! Who changed what, and when.
+
+use serde::Serialize;
+
+use super::{By, Change, Desk, DeskError, limits};
+use crate::model::Micros;
+
+/// One row of the audit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its number; later rows have higher ones.
+    pub n: i64,
+    /// When.
+    pub at: Micros,
+    /// Who did it.
+    pub who: String,
+    /// What was done, such as `note.add`.
+    pub action: String,
+    /// To what kind of thing.
+    pub kind: String,
+    /// Which one.
+    pub subject: String,
+    /// How it was before; `None` when there was nothing, or its week is over.
+    pub before: Option<String>,
+    /// How it was afterwards; likewise.
+    pub after: Option<String>,
+}
+
+/// A change as the audit tells it.
+pub(super) struct Done<'a> {
+    pub(super) action: &'static str,
+    pub(super) kind: &'a str,
+    pub(super) subject: &'a str,
+    pub(super) before: Option<&'a str>,
+    pub(super) after: Option<&'a str>,
+}
+
+type Columns = (i64, i64, String, String, String, String, Option<String>, Option<String>);
+
+impl Desk {
+    /// The newest rows before row `before`, or the newest there are; the newest first.
+    pub async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<Entry>, DeskError> {
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT n, at, who, action, kind, subject, before, after FROM audit WHERE n < ? ORDER BY n DESC LIMIT ?",
+        )
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let entry = |(n, at, who, action, kind, subject, before, after)| Entry {
+            n,
+            at: Micros(at),
+            who,
+            action,
+            kind,
+            subject,
+            before,
+            after,
+        };
+        Ok(rows.into_iter().map(entry).collect())
+    }
+}
+
+/// Writes the row of a change; of too many of its kind the oldest go.
+pub(super) async fn write(change: &mut Change<'_>, by: &By, done: Done<'_>) -> Result<(), DeskError> {
+    sqlx::query("INSERT INTO audit (at, who, action, kind, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(by.at.0)
+        .bind(&by.who)
+        .bind(done.action)
+        .bind(done.kind)
+        .bind(done.subject)
+        .bind(done.before)
+        .bind(done.after)
+        .execute(&mut **change)
+        .await?;
+    sqlx::query(
+        "DELETE FROM audit WHERE action = ?1 \
+         AND n <= (SELECT n FROM audit WHERE action = ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2)",
+    )
+    .bind(done.action)
+    .bind(i64::try_from(limits::AUDIT).unwrap_or(i64::MAX))
+    .execute(&mut **change)
+    .await?;
+    Ok(())
+}
