@@ -4,8 +4,10 @@
 //! Times are microseconds since the Unix epoch, UTC, inside; RFC 3339 with microseconds outside.
 //! Ids are lower-case hex outside.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Microseconds since the Unix epoch.
@@ -89,8 +91,27 @@ macro_rules! serialize_as_text {
 }
 serialize_as_text!(Micros, Day, Id);
 
+macro_rules! told_as_text {
+    ($($type:ty, $name:literal, $schema:tt);*) => { $(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )* };
+}
+told_as_text!(
+    Micros, "Time", { "type": "string", "format": "date-time", "description": "RFC 3339, UTC, with microseconds" };
+    Day, "Day", { "type": "string", "format": "date", "description": "UTC day" };
+    Id, "Id", { "type": "string", "pattern": "^[0-9a-f]{32}$" }
+);
+
 /// A value that may be a pseudonym.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Who {
     /// The value, or its pseudonym.
     pub value: String,
@@ -99,7 +120,7 @@ pub struct Who {
 }
 
 /// A grouping key and how many requests of the session it decided.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct KeyCount {
     /// Source as configured, or the namespace of a built-in key.
     pub source: String,
@@ -115,7 +136,7 @@ pub struct KeyCount {
 }
 
 /// An endpoint and its share of a session.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct EndpointCount {
     /// Method, host and path template.
     pub endpoint: String,
@@ -126,7 +147,7 @@ pub struct EndpointCount {
 /// One part of a session: a session's requests of one UTC day. `GET /sessions` lists these.
 ///
 /// Counts are the whole part's; only `matched` is about window and filter.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SessionPart {
     /// Session id.
     pub id: Id,
@@ -191,8 +212,89 @@ pub struct SessionPart {
     pub blocked: bool,
 }
 
+/// Requests of a part without a long pause between them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Visit {
+    /// Start of its first request.
+    pub first_seen: Micros,
+    /// Start of its last request.
+    pub last_seen: Micros,
+    /// Requests in it.
+    pub requests: u64,
+    /// Why it begins.
+    pub reason: VisitReason,
+    /// Milliseconds since the request before it; `None` when there is none.
+    pub idle_ms: Option<u64>,
+}
+
+/// Why a visit begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VisitReason {
+    /// With the session itself.
+    #[default]
+    Start,
+    /// After a pause.
+    Idle,
+    /// A UTC day began during a visit, and with it a part.
+    Midnight,
+}
+
+/// What of a request tells who sent it from where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Country of the address.
+    Country,
+    /// Client address.
+    Ip,
+    /// Network of the address.
+    Network,
+    /// User.
+    User,
+    /// User-Agent.
+    UserAgent,
+}
+
+/// A value that a session had not shown before: told, not judged.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// `ip`, `user_agent`, `country` or `network`.
+    pub what: Aspect,
+    /// The new value.
+    pub value: String,
+    /// Start of the first request with it.
+    pub ts: Micros,
+    /// That request.
+    pub request_id: Id,
+}
+
+/// A session that shares something with another.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Related {
+    /// Its id.
+    pub id: Id,
+    /// Start of its last request that shares something.
+    pub last_seen: Micros,
+    /// What is shared: users first, then what most of its requests share.
+    pub why: Vec<Reason>,
+}
+
+/// A value that two sessions share.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Reason {
+    /// `user` or `ip`.
+    pub what: Aspect,
+    /// The value, or its pseudonym.
+    pub value: String,
+    /// Whether `value` is a pseudonym.
+    pub hashed: bool,
+    /// Requests of the other session with it.
+    pub requests: u64,
+}
+
 /// A context parameter of a request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Param {
     /// Source as configured.
     pub source: String,
@@ -207,7 +309,7 @@ pub struct Param {
 }
 
 /// A call of an AI agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Mcp {
     /// JSON-RPC method.
     pub method: String,
@@ -220,7 +322,7 @@ pub struct Mcp {
 }
 
 /// A GraphQL operation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Graphql {
     /// `query`, `mutation` or `subscription`.
     #[serde(rename = "type")]
@@ -230,7 +332,7 @@ pub struct Graphql {
 }
 
 /// An attack in a request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Attack {
     /// `sqli`, `xss`, ...
     #[serde(rename = "type")]
@@ -246,7 +348,7 @@ pub struct Attack {
 }
 
 /// One request of a session.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Request {
     /// Request id, the `$wallarm_request_id` of the node's access log.
     pub id: Id,

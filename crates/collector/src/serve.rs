@@ -224,9 +224,10 @@ impl Server {
         let until = |mut stopped: watch::Receiver<bool>| async move {
             let _ = stopped.wait_for(|&stopped| stopped).await;
         };
+        let limits = api::Limits { visit_gap: settings.visit_gap, ..api::Limits::default() };
         let desk = shared.desk.clone();
         let expiry = tokio::spawn(expiry::run(shared.clone()));
-        let readers = tokio::spawn(api.serve(api::router(shared, api::Limits::default()), until(stopped)));
+        let readers = tokio::spawn(api.serve(api::router(shared, limits), until(stopped)));
 
         let mut failure = None;
         let (mut journal_ended, mut apply_ended) = (false, false);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Settings {
     pub log_unapplied_max: u64,
     /// Connections from nodes at a time.
     pub ingest_connections: usize,
+    /// Time without a request after which the next one begins a visit.
+    pub visit_gap: Duration,
     /// An operator's word that the wall clock is right, although retention stopped over it.
     pub clock_confirmed: bool,
 }
@@ -60,6 +63,7 @@ impl Default for Settings {
             log_retain: 2 << 30,
             log_unapplied_max: 1 << 30,
             ingest_connections: 1024,
+            visit_gap: Duration::from_secs(30 * 60),
             clock_confirmed: false,
         }
     }

@@ -151,6 +151,14 @@ impl Store for SimStore {
         self.inner.tail(query)
     }
 
+    fn stories(&self, query: &collector::store::StoryQuery) -> Result<collector::store::Stories, StoreError> {
+        self.inner.stories(query)
+    }
+
+    fn related(&self, query: &collector::store::RelatedQuery) -> Result<Vec<collector::model::Related>, StoreError> {
+        self.inner.related(query)
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         self.inner.check()
     }

@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::openapi::examples;
 use super::page::Walk;
 use super::params::{Asked, Params};
 use super::{Api, Problem};
@@ -12,10 +14,26 @@ use crate::desk::Entry;
 /// The list's name in its page tokens.
 const LIST: &str = "audit";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Audit {
     entries: Vec<Entry>,
     next_page_token: Option<String>,
+}
+
+impl Audit {
+    pub(super) fn example() -> Self {
+        let entry = Entry {
+            n: 1,
+            at: examples::time(),
+            who: "local".to_owned(),
+            action: "label.add".to_owned(),
+            kind: "session".to_owned(),
+            subject: examples::id().to_string(),
+            before: None,
+            after: Some("checked".to_owned()),
+        };
+        Self { entries: vec![entry], next_page_token: None }
+    }
 }
 
 /// `GET /audit`: the newest first. Rows are numbered and never change their place, so a page needs no

@@ -15,7 +15,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -23,12 +22,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use super::Problem;
+use super::openapi::{Routes, Told};
 use super::params::Params;
 
 /// Exports at a time; they take their turns with all other questions.
 const EXPORTS: usize = 4;
 /// Rows that an export asks for at a time.
 const PAGE_SIZE: usize = 1000;
+/// What it asks with, and nobody else.
+const PAGES: [&str; 2] = ["page_size", "page_token"];
 /// Bytes of a page; no list answers with more.
 const PAGE_BYTES: usize = 256 << 20;
 
@@ -40,19 +42,21 @@ pub(super) struct List {
     rows: &'static str,
     /// Whether it comes in pages.
     paged: bool,
+    /// Its errors beyond those of every address.
+    problems: &'static [u16],
     /// Columns of the CSV: fields of a row, `a.b` for a field in a field.
     columns: &'static [&'static str],
 }
 
 /// All of them.
 pub(super) const LISTS: &[List] = &[
-    List { path: "/sessions", rows: "sessions", paged: true, columns: SESSION },
-    List { path: "/sessions/{id}/requests", rows: "requests", paged: true, columns: REQUEST },
-    List { path: "/sessions/{id}/notes", rows: "notes", paged: false, columns: NOTE },
-    List { path: "/requests/{id}/notes", rows: "notes", paged: false, columns: NOTE },
-    List { path: "/labels", rows: "labels", paged: false, columns: LABEL },
-    List { path: "/audit", rows: "entries", paged: true, columns: AUDIT },
-    List { path: "/nodes", rows: "nodes", paged: false, columns: NODE },
+    List { path: "/sessions", rows: "sessions", paged: true, problems: &[], columns: SESSION },
+    List { path: "/sessions/{id}/requests", rows: "requests", paged: true, problems: &[404, 410], columns: REQUEST },
+    List { path: "/sessions/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
+    List { path: "/requests/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
+    List { path: "/labels", rows: "labels", paged: false, problems: &[], columns: LABEL },
+    List { path: "/audit", rows: "entries", paged: true, problems: &[], columns: AUDIT },
+    List { path: "/nodes", rows: "nodes", paged: false, problems: &[], columns: NODE },
 ];
 
 const SESSION: &[&str] = &[
@@ -134,22 +138,24 @@ const AUDIT: &[&str] = &["n", "at", "who", "action", "kind", "subject", "before"
 
 const NODE: &[&str] = &["name", "last_reported", "version", "nginx", "workers", "plans"];
 
-/// The addresses of the exports; `lists` answers for the lists.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(lists: &Router) -> Router<S> {
+/// Adds the addresses of the exports; `lists` answers for the lists.
+pub(super) fn add(mut routes: Routes, lists: &Router) -> Routes {
     let slots = Arc::new(Semaphore::new(EXPORTS));
-    let mut router = Router::new();
     for list in LISTS {
+        let mut parameters = routes.parameters(list.path).to_vec();
+        parameters.retain(|name| !PAGES.contains(name));
         for format in [Format::Csv, Format::Ndjson] {
             let (lists, slots) = (lists.clone(), Arc::clone(&slots));
             let handler = move |uri: Uri, params: Params| {
                 let slot = Arc::clone(&slots).try_acquire_owned();
-                let lists = lists.clone();
                 async move { Export { lists, list, format, uri }.begin(&params, slot.ok()).await }
             };
-            router = router.route(&format!("{}.{}", list.path, format.suffix()), get(handler));
+            let told = Told::of(format.summary()).parameters(&parameters).problems(list.problems);
+            let told = told.answers_text(format.media_type(), format.example());
+            routes = routes.get(&format!("{}.{}", list.path, format.suffix()), handler, told);
         }
     }
-    router
+    routes
 }
 
 /// What the rows are written as.
@@ -167,11 +173,32 @@ impl Format {
         }
     }
 
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
     fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Ndjson => "application/x-ndjson",
+            Self::Ndjson => self.media_type(),
         })
+    }
+
+    fn summary(self) -> &'static str {
+        match self {
+            Self::Csv => "All rows of the list, as CSV with a line of names",
+            Self::Ndjson => "All rows of the list, a JSON object a line",
+        }
+    }
+
+    fn example(self) -> &'static str {
+        match self {
+            Self::Csv => "id,...\r\n0197f4a03e7c7b2a9c41d3a5b6e7f809,...\r\n",
+            Self::Ndjson => "{\"id\":\"0197f4a03e7c7b2a9c41d3a5b6e7f809\"}\n",
+        }
     }
 }
 
@@ -193,7 +220,7 @@ struct Page {
 impl Export {
     /// The answer, once the first page is there: until then what goes wrong is told as a problem.
     async fn begin(self, params: &Params, slot: Option<OwnedSemaphorePermit>) -> Result<Response, Response> {
-        for name in ["page_size", "page_token"] {
+        for name in PAGES {
             if params.text(name).is_some() {
                 let detail = format!("an export holds all rows: it takes what the list takes, but no `{name}`");
                 return Err(Problem::parameter(name, detail).into_response());

@@ -4,19 +4,37 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::params::Params;
 use super::{Api, Problem};
 
+/// What the probes say when all is well.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+impl Health {
+    pub(super) fn ok() -> Self {
+        Self { status: "ok" }
+    }
+
+    pub(super) fn ready() -> Self {
+        Self { status: "ready" }
+    }
+}
+
 /// `GET /healthz`: the server lives.
-pub(super) async fn healthz(params: Params) -> Result<Json<Value>, Problem> {
+pub(super) async fn healthz(params: Params) -> Result<Json<Health>, Problem> {
     params.only(&[])?;
-    Ok(Json(json!({ "status": "ok" })))
+    Ok(Json(Health::ok()))
 }
 
 /// `GET /readyz`: it can take requests in and answer questions; runs a query to know.
-pub(super) async fn readyz(State(api): State<Api>, params: Params) -> Result<Json<Value>, Problem> {
+pub(super) async fn readyz(State(api): State<Api>, params: Params) -> Result<Json<Health>, Problem> {
     params.only(&[])?;
     let mut reasons: serde_json::Map<String, Value> =
         api.shared.readiness.reasons().into_iter().map(|(part, why)| (part.to_owned(), why.into())).collect();
@@ -31,7 +49,7 @@ pub(super) async fn readyz(State(api): State<Api>, params: Params) -> Result<Jso
     if !reasons.is_empty() {
         return Err(Problem::not_ready(reasons));
     }
-    Ok(Json(json!({ "status": "ready" })))
+    Ok(Json(Health::ready()))
 }
 
 /// `GET /metrics`: counters and gauges for Prometheus.

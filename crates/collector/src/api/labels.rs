@@ -4,24 +4,44 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::openapi::examples;
 use super::params::{IdInPath, Params, id};
 use super::{Api, Problem};
 use crate::desk::{Kind, Label, LabelCount, limits};
 use crate::legible;
 use crate::model::{Id, SessionPart};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AllLabels {
     labels: Vec<LabelCount>,
     /// There is one page: labels are bounded.
     next_page_token: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Labels {
     labels: Vec<Label>,
+}
+
+impl AllLabels {
+    pub(super) fn example() -> Self {
+        let count = LabelCount { label: "checked".to_owned(), sessions: 3, requests: 1 };
+        Self { labels: vec![count], next_page_token: None }
+    }
+}
+
+impl Labels {
+    pub(super) fn example() -> Self {
+        Self { labels: vec![label()] }
+    }
+}
+
+/// The label in examples.
+pub(super) fn label() -> Label {
+    Label { label: "checked".to_owned(), author: "local".to_owned(), at: examples::time() }
 }
 
 /// The id and the label in an address.

@@ -22,11 +22,13 @@ mod labels;
 mod listen;
 mod nodes;
 mod notes;
+mod openapi;
 mod page;
 mod params;
 mod patient;
 mod problem;
 mod requests;
+mod routes;
 mod sessions;
 
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, put};
+use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use crate::KEPT_DAYS;
@@ -50,11 +52,13 @@ pub struct Limits {
     pub queries: usize,
     /// How long a question may take, waiting included.
     pub deadline: Duration,
+    /// Time without a request after which the next one begins a visit.
+    pub visit_gap: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queries: 8, deadline: Duration::from_secs(10) }
+        Self { queries: 8, deadline: Duration::from_secs(10), visit_gap: Duration::from_secs(30 * 60) }
     }
 }
 
@@ -82,31 +86,11 @@ pub fn router(shared: Shared, limits: Limits) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
-    let v1 = Router::new()
-        .route("/sessions", get(sessions::list))
-        .route("/sessions/{id}", get(sessions::one))
-        .route("/sessions/{id}/requests", get(requests::of_session))
-        .route("/sessions/{id}/notes", get(notes::of_session).post(notes::add_to_session))
-        .route("/sessions/{id}/labels", get(labels::of_session))
-        .route(
-            "/sessions/{id}/labels/{label}",
-            put(labels::add_to_session).get(labels::one_of_session).delete(labels::remove_from_session),
-        )
-        .route("/requests", get(requests::by_arrival))
-        .route("/requests/{id}", get(requests::one))
-        .route("/requests/{id}/notes", get(notes::of_request).post(notes::add_to_request))
-        .route("/requests/{id}/labels", get(labels::of_request))
-        .route(
-            "/requests/{id}/labels/{label}",
-            put(labels::add_to_request).get(labels::one_of_request).delete(labels::remove_from_request),
-        )
-        .route("/notes/{id}", delete(notes::remove))
-        .route("/labels", get(labels::all))
-        .route("/audit", get(audit::list))
-        .route("/nodes", get(nodes::list))
-        .merge(probes.clone());
+    let routes = routes::routes();
+    let lists = routes.router().with_state(api.clone());
+    let v1 = openapi::told(export::add(routes, &lists));
     Router::new()
-        .nest("/api/v1", v1.clone().merge(export::router(&v1.with_state(api.clone()))))
+        .nest("/api/v1", v1)
         .merge(probes)
         .fallback(guard::no_such_address)
         .method_not_allowed_fallback(guard::method_not_allowed)

@@ -4,21 +4,24 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use serde_json::json;
 use wire::{NodeReport, PlanReport, QueueReport};
 
+use super::openapi::examples;
 use super::params::Params;
 use super::{Api, Problem};
 use crate::model::Micros;
 use crate::nodes::NodeState;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
     next_page_token: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Node {
     name: String,
     /// Newest report of any worker.
@@ -26,10 +29,11 @@ struct Node {
     version: String,
     nginx: String,
     workers: Vec<Worker>,
+    #[schemars(schema_with = "plans")]
     plans: Vec<PlanReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Worker {
     instance: String,
     pid: u32,
@@ -39,9 +43,64 @@ struct Worker {
     age_ms: i64,
     kid: String,
     next_seq: u64,
+    #[schemars(schema_with = "queue")]
     queue: QueueReport,
     drops: BTreeMap<String, u64>,
     spool: Option<BTreeMap<String, u64>>,
+}
+
+impl Nodes {
+    pub(super) fn example() -> Self {
+        let worker = Worker {
+            instance: "00c0ffee00c0ffee".to_owned(),
+            pid: 4711,
+            reported: examples::time(),
+            age_ms: 1_200,
+            kid: "5ec2e700".to_owned(),
+            next_seq: 12,
+            queue: QueueReport::default(),
+            drops: BTreeMap::new(),
+            spool: None,
+        };
+        let node = Node {
+            name: "edge-1".to_owned(),
+            last_reported: examples::time(),
+            version: "0.1.0".to_owned(),
+            nginx: "1.22.1".to_owned(),
+            workers: vec![worker],
+            plans: vec![PlanReport::default()],
+        };
+        Self { nodes: vec![node], next_page_token: None }
+    }
+}
+
+/// What [`QueueReport`] is written as.
+fn queue(_: &mut SchemaGenerator) -> Schema {
+    object(&["length", "capacity", "bytes", "memory", "unacked_chunks", "unacked_events"], "integer")
+}
+
+/// What [`PlanReport`] is written as.
+fn plans(_: &mut SchemaGenerator) -> Schema {
+    let mut key = object(&["source", "name", "group"], "string");
+    key.ensure_object()["properties"]["show"] = json!({ "type": "boolean" });
+    let mut context = object(&["source", "name", "kind"], "string");
+    context.ensure_object()["properties"]["hashed"] = json!({ "type": "boolean" });
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "keys": { "type": "array", "items": key },
+                "builtin_keys": { "type": "boolean" },
+                "contexts": { "type": "array", "items": context },
+            },
+        },
+    })
+}
+
+fn object(fields: &[&str], kind: &str) -> Schema {
+    let properties: BTreeMap<_, _> = fields.iter().map(|name| (*name, json!({ "type": kind }))).collect();
+    json_schema!({ "type": "object", "properties": properties })
 }
 
 /// `GET /nodes`: all nodes that reported, with their workers; a few thousand at most, one page.

@@ -3,15 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
+use super::openapi::examples;
 use super::params::{IdInPath, Params};
 use super::{Api, Problem};
 use crate::desk::{By, Kind, Note, Subject, limits};
 use crate::model::Id;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Notes {
     notes: Vec<Note>,
     /// There is one page: notes are bounded.
@@ -19,10 +21,34 @@ pub(super) struct Notes {
 }
 
 /// What somebody wants to write.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewNote {
     text: String,
+}
+
+impl Notes {
+    pub(super) fn example() -> Self {
+        Self { notes: vec![note()], next_page_token: None }
+    }
+}
+
+impl NewNote {
+    pub(super) fn example() -> Self {
+        Self { text: note().text }
+    }
+}
+
+/// The note in examples.
+pub(super) fn note() -> Note {
+    Note {
+        id: examples::id(),
+        session_id: examples::id(),
+        request_id: None,
+        text: "asked about by the customer".to_owned(),
+        author: "local".to_owned(),
+        at: examples::time(),
+    }
 }
 
 /// `GET /sessions/{id}/notes`: those on the session and on its requests, the oldest first.

@@ -2,18 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::openapi::examples;
 use super::page::Walk;
 use super::params::{Asked, IdInPath, Params};
 use super::{Api, Problem};
 use crate::model::{Id, Micros, Request};
 use crate::store::{Arrival, RequestsQuery, TailQuery};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Requests {
     requests: Vec<Request>,
     next_page_token: Option<String>,
+}
+
+impl Requests {
+    pub(super) fn example() -> Self {
+        Self { requests: vec![examples::request()], next_page_token: None }
+    }
 }
 
 /// `GET /sessions/{id}/requests`: in the order in which they began.

@@ -2,18 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::openapi::examples;
 use super::page::Walk;
 use super::params::{IdInPath, Params};
 use super::{Api, Problem};
-use crate::model::{Day, Id, Micros, SessionPart};
-use crate::store::SessionsQuery;
+use crate::model::{Aspect, Change, Day, Id, Micros, Reason, Related, SessionPart, Visit};
+use crate::store::{RelatedQuery, SessionsQuery, Story, StoryQuery};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Sessions {
     sessions: Vec<SessionPart>,
     next_page_token: Option<String>,
+}
+
+impl Sessions {
+    pub(super) fn example() -> Self {
+        Self { sessions: vec![examples::part()], next_page_token: None }
+    }
 }
 
 /// `GET /sessions`: parts of sessions, the last seen first.
@@ -47,10 +55,31 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     Ok(Json(Sessions { sessions, next_page_token }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Session {
     id: Id,
-    parts: Vec<SessionPart>,
+    parts: Vec<ToldPart>,
+}
+
+/// A part, and what happened in it.
+#[derive(Serialize, JsonSchema)]
+struct ToldPart {
+    #[serde(flatten)]
+    part: SessionPart,
+    #[serde(flatten)]
+    story: Story,
+}
+
+impl Session {
+    pub(super) fn example() -> Self {
+        let part = examples::part();
+        let (first_seen, last_seen, requests) = (part.first_seen, part.last_seen, part.requests);
+        let visit = Visit { first_seen, last_seen, requests, ..Visit::default() };
+        let change =
+            Change { what: Aspect::Ip, value: "192.0.2.8".to_owned(), ts: last_seen, request_id: examples::id() };
+        let story = Story { visits: vec![visit], visit_count: 1, changes: vec![change], change_count: 1 };
+        Self { id: part.id, parts: vec![ToldPart { part, story }] }
+    }
 }
 
 /// `GET /sessions/{id}`: all parts of the week, the newest first; with `day` that day's.
@@ -60,9 +89,48 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Json<Session>, Problem> {
     let day = params.only(&["day"])?.day()?;
+    let visit_gap = i64::try_from(api.limits.visit_gap.as_micros()).unwrap_or(i64::MAX);
     let mut parts = api.parts(id, day).await?;
     api.label_sessions(&mut parts).await?;
-    Ok(Json(Session { id, parts }))
+    let stories = api.ask(move |store| store.stories(&StoryQuery { session: id, as_of: store.position(), visit_gap }));
+    let mut stories = stories.await?;
+    let told = |part: SessionPart| ToldPart { story: stories.remove(&part.day).unwrap_or_default(), part };
+    Ok(Json(Session { id, parts: parts.into_iter().map(told).collect() }))
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RelatedSessions {
+    related: Vec<Related>,
+    /// Whether there are more than `page_size`.
+    more: bool,
+}
+
+impl RelatedSessions {
+    pub(super) fn example() -> Self {
+        let why = Reason { what: Aspect::Ip, value: "192.0.2.7".to_owned(), hashed: false, requests: 3 };
+        let related = Related { id: examples::id(), last_seen: examples::time(), why: vec![why] };
+        Self { related: vec![related], more: false }
+    }
+}
+
+/// `GET /sessions/{id}/related`: sessions that share a user or an address with it.
+pub(super) async fn related(
+    State(api): State<Api>,
+    IdInPath(session): IdInPath,
+    params: Params,
+) -> Result<Json<RelatedSessions>, Problem> {
+    let size = params.only(&["page_size"])?.page_size()?;
+    let found = api.ask(move |store| {
+        let as_of = store.position();
+        if store.parts(session, as_of)?.is_empty() {
+            return Ok(None);
+        }
+        store.related(&RelatedQuery { session, as_of, limit: size + 1 }).map(Some)
+    });
+    let mut related = found.await?.ok_or_else(|| api.no_session(session, None))?;
+    let more = related.len() > size;
+    related.truncate(size);
+    Ok(Json(RelatedSessions { related, more }))
 }
 
 impl Api {

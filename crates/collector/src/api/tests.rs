@@ -1,5 +1,7 @@
 mod export;
 mod notes;
+mod openapi;
+mod story;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -511,6 +513,8 @@ impl Store for SlowStore {
         requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;
         request(id: Id) -> Result<Option<crate::model::Request>, crate::store::StoreError>;
+        stories(query: &crate::store::StoryQuery) -> Result<crate::store::Stories, crate::store::StoreError>;
+        related(query: &crate::store::RelatedQuery) -> Result<Vec<crate::model::Related>, crate::store::StoreError>;
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
         endpoints() -> Arc<crate::endpoints::Endpoints>;
         check() -> Result<(), crate::store::StoreError>;
@@ -530,7 +534,7 @@ async fn a_question_has_a_deadline_and_keeps_its_slot_until_the_store_is_done() 
     let mut server = Server::new();
     let (go_on, wait) = std::sync::mpsc::channel();
     server.shared.store = Arc::new(SlowStore(MemoryStore::default(), std::sync::Mutex::new(wait)));
-    let limits = Limits { queries: 1, deadline: Duration::from_millis(50) };
+    let limits = Limits { queries: 1, deadline: Duration::from_millis(50), ..Limits::default() };
     server.router = router(server.shared.clone(), limits);
     server.problem("/sessions", 504).await;
     server.problem("/sessions", 503).await;

@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::places::Surroundings;
 
 /// Every key there is.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "data_dir",
     "runtime_dir",
     "ingest",
@@ -21,6 +21,7 @@ pub const KEYS: [&str; 12] = [
     "store_threads",
     "log_retain",
     "log_unapplied_max",
+    "visit_gap",
     "log_format",
     "log_level",
 ];
@@ -64,6 +65,9 @@ pub struct Flags {
     /// Log not yet applied, past which nodes have to wait [default: 1g]
     #[arg(long, value_name = "SIZE")]
     pub log_unapplied_max: Option<String>,
+    /// Time without a request after which the next one begins a visit: 60s, 30m, 1h [default: 30m]
+    #[arg(long, value_name = "TIME")]
+    pub visit_gap: Option<String>,
     /// Form of the server's own messages: text or json [default: text]
     #[arg(long, value_name = "FORM")]
     pub log_format: Option<String>,
@@ -87,6 +91,7 @@ impl Flags {
             "store_threads" => one(&self.store_threads),
             "log_retain" => one(&self.log_retain),
             "log_unapplied_max" => one(&self.log_unapplied_max),
+            "visit_gap" => one(&self.visit_gap),
             "log_format" => one(&self.log_format),
             "log_level" => one(&self.log_level),
             _ => None,

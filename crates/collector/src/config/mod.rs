@@ -123,6 +123,10 @@ impl Config {
                 Some(connections) => connections as usize,
                 None => usual.ingest_connections,
             },
+            visit_gap: match layers.get("visit_gap") {
+                Some(setting) => values::pause(setting.single()?).map_err(|reason| setting.refused(reason))?,
+                None => usual.visit_gap,
+            },
             ..usual
         };
         let log_format = match layers.get("log_format") {

@@ -103,6 +103,7 @@ fn every_key_can_stand_in_each_place() {
         ("store_threads", "3"),
         ("log_retain", "0"),
         ("log_unapplied_max", "64m"),
+        ("visit_gap", "10m"),
         ("log_format", "json"),
         ("log_level", "debug"),
     ];
@@ -156,6 +157,9 @@ fn a_refusal_names_key_value_file_line_and_what_would_be_right() {
         ("ingest_connections = 0", &["ingest_connections", "1 to 65536"]),
         ("store_threads = 0", &["store_threads", "1 to 256"]),
         ("store_threads = true", &["store_threads", "\"true\"", "a string or a number"]),
+        ("visit_gap = \"30s\"", &["visit_gap", "60s to 24h"]),
+        ("visit_gap = 30", &["visit_gap", "\"30\"", "30m"]),
+        ("visit_gap = \"1mm\"", &["visit_gap", "30m"]),
         ("log_level = \"loud\"", &["log_level", "error, warn"]),
         ("log_format = \"xml\"", &["log_format", "text or json"]),
         ("= 1", &["line 2"]),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::settings::Address;
 
@@ -69,6 +70,18 @@ impl FromStr for Size {
         }
         let number: u64 = digits.parse().map_err(|_| BadSize)?;
         number.checked_mul(1 << shift).map(Self).ok_or(BadSize)
+    }
+}
+
+/// A time such as `30m`, from a minute to a day.
+pub(super) fn pause(text: &str) -> Result<Duration, &'static str> {
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let in_unit =
+        |(unit, seconds): (char, u64)| Some(u64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?) * seconds);
+    let seconds = units.into_iter().find_map(in_unit);
+    match seconds {
+        Some(seconds @ 60..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("a time from 60s to 24h such as 30m would be right"),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Who changed what, and when.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{By, Change, Desk, DeskError, limits};
 use crate::model::Micros;
 
 /// One row of the audit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its number; later rows have higher ones.
     pub n: i64,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{self, Done};
@@ -9,7 +10,7 @@ use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, r
 use crate::model::{Id, Micros};
 
 /// A label on a session or a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Label {
     /// Its text.
     pub label: String,
@@ -20,7 +21,7 @@ pub struct Label {
 }
 
 /// A label and how often it is given.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct LabelCount {
     /// Its text.
     pub label: String,

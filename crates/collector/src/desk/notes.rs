@@ -1,5 +1,6 @@
 //! Notes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{self, Done};
@@ -7,7 +8,7 @@ use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, r
 use crate::model::{Id, Micros};
 
 /// What somebody wrote about a session or a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Note {
     /// Its id.
     pub id: Id,

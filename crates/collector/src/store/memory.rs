@@ -1,5 +1,7 @@
 //! A store in plain memory: what the others must agree with, and what tests and simulations use.
 
+mod story;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::Hash;
@@ -7,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::{self, Named, status_class};
 use super::{
-    Batch, Position, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed, Window,
+    Batch, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, Stories,
+    StoryQuery, TailQuery, Tailed, Window,
 };
 use crate::endpoints::Endpoints;
-use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Request, SessionPart, Who};
+use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
 
 /// Keeps everything in memory. What was applied is there for ever;
 /// `checkpoint` only decides from where a [`restart`](Self::restart) goes on.
@@ -64,6 +67,12 @@ impl Inner {
     fn shown(&self, row: &Row) -> Request {
         let endpoint = parts::endpoint(&self.endpoints, row.shape, &row.request);
         Request { endpoint, ..row.request.clone() }
+    }
+
+    /// The rows of a session, and those of all others.
+    fn of_session(&self, session: Id, as_of: Position) -> (Vec<&Row>, Vec<&Row>) {
+        let rows = self.days.values().flat_map(|day| &day.rows).filter(|row| row.arrival.pos < as_of);
+        rows.partition(|row| row.request.session_id == session)
     }
 
     /// Names parts by what other days know.
@@ -206,6 +215,18 @@ impl Store for MemoryStore {
 
     fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.lock().endpoints)
+    }
+
+    fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError> {
+        let inner = self.lock();
+        let (own, _) = inner.of_session(query.session, query.as_of);
+        Ok(story::stories(&own, query))
+    }
+
+    fn related(&self, query: &RelatedQuery) -> Result<Vec<Related>, StoreError> {
+        let inner = self.lock();
+        let (own, others) = inner.of_session(query.session, query.as_of);
+        Ok(story::related(&others, &story::shared(&own), query.limit))
     }
 
     fn check(&self) -> Result<(), StoreError> {

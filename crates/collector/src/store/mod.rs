@@ -12,15 +12,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 mod parts;
+mod story;
 
 pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
 pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
+pub use story::{RelatedQuery, Stories, Story, StoryQuery};
 
 use crate::endpoints::Endpoints;
-use crate::model::{Day, Id, Micros, Request, SessionPart};
+use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
 
 /// Position in the collector's log: the bytes before it, since the log began.
 pub type Position = u64;
@@ -109,6 +111,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the shapes of its rows are called. Whoever makes rows learns them here first.
     fn endpoints(&self) -> Arc<Endpoints>;
+
+    /// What happened in the parts of a session.
+    fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError>;
+
+    /// Sessions that share a user or an address with one.
+    fn related(&self, query: &RelatedQuery) -> Result<Vec<Related>, StoreError>;
 
     /// Runs a query on every file that new data goes to.
     fn check(&self) -> Result<(), StoreError>;

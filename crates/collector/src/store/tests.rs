@@ -134,6 +134,14 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
             after = Some((last.last_seen, last.id));
         }
         for session in [0, 77, 154, 231].map(|n| Id([n; 16])) {
+            for visit_gap in [1, 2_000_000, 86_400_000_000] {
+                let query = StoryQuery { session, as_of, visit_gap };
+                assert_eq!(memory.stories(&query).unwrap(), duck.stories(&query).unwrap());
+            }
+            for limit in [1, 9] {
+                let query = RelatedQuery { session, as_of, limit };
+                assert_eq!(memory.related(&query).unwrap(), duck.related(&query).unwrap());
+            }
             assert_eq!(memory.parts(session, as_of).unwrap(), duck.parts(session, as_of).unwrap());
             let mut after = None;
             loop {
@@ -216,6 +224,30 @@ fn a_user_names_the_session_on_later_days_too_and_on_earlier_ones_when_it_had_no
             let expected = [("cleo", 0), ("cleo", 1), ("bela", 0), ("bela", 2), ("bela", 0)];
             assert_eq!(told, expected.map(|(who, count)| (who.to_owned(), who.to_owned(), count)));
         }
+    }
+}
+
+#[test]
+fn of_many_visits_and_changes_the_first_are_told_and_all_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores: [Box<dyn Store>; 2] = [Box::new(MemoryStore::default()), Box::new(open(dir.path()).unwrap())];
+    let mut rows = batch(0, 1, (0..150).map(|n| row(0, n, 0)));
+    for (n, row) in (0..).zip(rows.days.values_mut().flat_map(|day| &mut day.rows)) {
+        row.request.ts.0 += n * 60_000_000;
+        row.request.ip = format!("192.0.2.{n}");
+    }
+    let session = rows.days.values().next().unwrap().rows[0].request.session_id;
+    for store in stores {
+        store.apply(&rows).unwrap();
+        let stories = store.stories(&StoryQuery { session, as_of: 1, visit_gap: 60_000_000 }).unwrap();
+        let story = stories.values().next().unwrap();
+        assert_eq!(
+            (story.visit_count, story.visits.len(), story.change_count, story.changes.len()),
+            (150, 100, 149, 50)
+        );
+        assert_eq!((story.visits[99].idle_ms, story.changes[0].value.as_str()), (Some(60_000), "192.0.2.1"));
+        let none = store.stories(&StoryQuery { session: Id([9; 16]), as_of: 1, visit_gap: 1 }).unwrap();
+        assert!(none.is_empty());
     }
 }
 

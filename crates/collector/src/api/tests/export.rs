@@ -121,7 +121,7 @@ async fn an_export_is_refused_as_its_list_is() {
 }
 
 /// A request that has all there is.
-fn full_row() -> Row {
+pub(super) fn full_row() -> Row {
     let mut row = row(Arrival::default(), 1, NOW);
     row.role = Some(Who { value: "admin".to_owned(), hashed: true });
     let request = &mut row.request;

@@ -75,6 +75,12 @@ impl Store for FullDisk {
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         self.memory.tail(query)
     }
+    fn stories(&self, query: &crate::store::StoryQuery) -> Result<crate::store::Stories, StoreError> {
+        self.memory.stories(query)
+    }
+    fn related(&self, query: &crate::store::RelatedQuery) -> Result<Vec<crate::model::Related>, StoreError> {
+        self.memory.related(query)
+    }
     fn check(&self) -> Result<(), StoreError> {
         self.memory.check()
     }

@@ -17,6 +17,7 @@ mod read;
 mod readers;
 mod shapes;
 mod sql;
+mod story;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -32,10 +33,11 @@ use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, DayBatch, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
+    Batch, DayBatch, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, Stories,
+    StoryQuery, TailQuery, Tailed,
 };
 use crate::endpoints::Endpoints;
-use crate::model::{Day, Id, Micros, Request, SessionPart};
+use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
 
 /// Disk that queries may use for what does not fit into memory.
 const MAX_TEMP: &str = "1GB";
@@ -507,6 +509,14 @@ impl Store for DuckStore {
 
     fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.shapes.endpoints)
+    }
+
+    fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError> {
+        self.read(|connection, days| story::stories(connection, days, query))
+    }
+
+    fn related(&self, query: &RelatedQuery) -> Result<Vec<Related>, StoreError> {
+        self.read(|connection, days| story::related(connection, days, query))
     }
 
     fn check(&self) -> Result<(), StoreError> {

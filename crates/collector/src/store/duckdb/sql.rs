@@ -1,5 +1,7 @@
 //! All SQL there is. `{day}` stands for a day file's schema; values are always bound.
 
+pub(super) mod story;
+
 use crate::model::Day;
 
 /// The name under which a day's file is attached.

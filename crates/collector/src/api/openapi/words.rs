@@ -1,0 +1,51 @@
+//! What parameters mean: one word for one thing, at every address that takes it.
+
+use serde_json::{Value, json};
+
+/// A parameter: its name, what it means, its schema, an example.
+fn words() -> [(&'static str, &'static str, Value, Value); 10] {
+    let time = || json!({ "type": "string", "format": "date-time" });
+    [
+        ("id", "32 hex digits", json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}$" }), json!(ID)),
+        ("label", "1 to 64 characters", json!({ "type": "string", "minLength": 1, "maxLength": 64 }), json!("checked")),
+        ("from", "First moment of the window, RFC 3339", time(), json!("2026-03-10T00:00:00Z")),
+        ("to", "First moment past the window, RFC 3339", time(), json!("2026-03-11T00:00:00Z")),
+        ("day", "A UTC day: the part of a session", json!({ "type": "string", "format": "date" }), json!("2026-03-10")),
+        ("mcp", "Those with calls of AI agents, or those without", json!({ "type": "boolean" }), json!(true)),
+        (
+            "page_size",
+            "Rows of a page",
+            json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }),
+            json!(50),
+        ),
+        (
+            "page_token",
+            "The next_page_token of the page before; the other parameters are repeated with it",
+            json!({ "type": "string", "maxLength": 512 }),
+            Value::Null,
+        ),
+        ("order_by", "An order that the list has", json!({ "type": "string" }), Value::Null),
+        (
+            "filter",
+            "What rows have to meet, in the language of filters",
+            json!({ "type": "string" }),
+            json!("status>=500"),
+        ),
+    ]
+}
+
+/// The id in examples.
+pub(super) const ID: &str = "0197f4a03e7c7b2a9c41d3a5b6e7f809";
+
+/// What the document says of a parameter; one without words is told without.
+pub(super) fn parameter(name: &str, place: &str) -> Value {
+    let mut parameter = json!({ "name": name, "in": place, "required": place == "path", "schema": {} });
+    if let Some((_, meaning, schema, example)) = words().into_iter().find(|(known, ..)| *known == name) {
+        parameter["description"] = meaning.into();
+        parameter["schema"] = schema;
+        if !example.is_null() {
+            parameter["example"] = example;
+        }
+    }
+    parameter
+}

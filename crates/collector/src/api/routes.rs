@@ -1,0 +1,105 @@
+//! All addresses under `/api/v1`, each with its handler and what the OpenAPI document tells of it.
+
+use axum::http::Method;
+
+use super::openapi::{Routes, Told, examples};
+use super::{audit, health, labels, nodes, notes, requests, sessions};
+
+/// The addresses but for exports, which are made of these.
+pub(super) fn routes() -> Routes {
+    noted(seen(Routes::new()))
+}
+
+/// Sessions, requests, and the server itself.
+fn seen(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/sessions",
+            sessions::list,
+            Told::of("Parts of sessions, the last seen first")
+                .parameters(&["from", "to", "mcp", "page_size", "page_token", "order_by"])
+                .answers(sessions::Sessions::example()),
+        )
+        .get(
+            "/sessions/{id}",
+            sessions::one,
+            Told::of("One session: its parts, the newest first")
+                .parameters(&["day"])
+                .answers(sessions::Session::example())
+                .problems(&[404, 410]),
+        )
+        .get(
+            "/sessions/{id}/related",
+            sessions::related,
+            Told::of("Sessions that share a user or an address with it")
+                .parameters(&["page_size"])
+                .answers(sessions::RelatedSessions::example())
+                .problems(&[404]),
+        )
+        .get(
+            "/sessions/{id}/requests",
+            requests::of_session,
+            Told::of("Requests of a session, in the order in which they began")
+                .parameters(&["from", "to", "day", "page_size", "page_token", "order_by"])
+                .answers(requests::Requests::example())
+                .problems(&[404, 410]),
+        )
+        .get(
+            "/requests",
+            requests::by_arrival,
+            Told::of("Requests of all sessions as they arrive")
+                .parameters(&["order_by", "page_size", "page_token"])
+                .answers(requests::Requests::example()),
+        )
+        .get(
+            "/requests/{id}",
+            requests::one,
+            Told::of("One request").answers(examples::request()).problems(&[404, 410]),
+        )
+        .get("/nodes", nodes::list, Told::of("What nodes tell of themselves").answers(nodes::Nodes::example()))
+        .get("/healthz", health::healthz, Told::of("200 while the process works").answers(health::Health::ok()))
+        .get(
+            "/readyz",
+            health::readyz,
+            Told::of("200 when the server should get work; runs a query").answers(health::Health::ready()),
+        )
+        .get(
+            "/metrics",
+            health::metrics,
+            Told::of("Numbers for Prometheus").answers_text("text/plain", "# TYPE api_sessions_events_total counter\n"),
+        )
+}
+
+/// What people add.
+fn noted(routes: Routes) -> Routes {
+    let (put, delete) = (Method::PUT, Method::DELETE);
+    let of = |summary| Told::of(summary).problems(&[404, 410]);
+    let notes = || of("Notes, the oldest first").answers(notes::Notes::example());
+    let note = || of("Writes a note").takes(notes::NewNote::example()).answers(notes::note()).succeeds(&[201]);
+    let labels = || of("Labels").answers(labels::Labels::example());
+    let label = || of("A label, if it is there").answers(labels::label());
+    let give = || of("Gives a label; 204 when it is there already").succeeds(&[201, 204]);
+    let take = || of("Takes a label away").succeeds(&[204]);
+    routes
+        .get("/sessions/{id}/notes", notes::of_session, notes())
+        .add(Method::POST, "/sessions/{id}/notes", notes::add_to_session, note())
+        .get("/sessions/{id}/labels", labels::of_session, labels())
+        .get("/sessions/{id}/labels/{label}", labels::one_of_session, label())
+        .add(put.clone(), "/sessions/{id}/labels/{label}", labels::add_to_session, give())
+        .add(delete.clone(), "/sessions/{id}/labels/{label}", labels::remove_from_session, take())
+        .get("/requests/{id}/notes", notes::of_request, notes())
+        .add(Method::POST, "/requests/{id}/notes", notes::add_to_request, note())
+        .get("/requests/{id}/labels", labels::of_request, labels())
+        .get("/requests/{id}/labels/{label}", labels::one_of_request, label())
+        .add(put, "/requests/{id}/labels/{label}", labels::add_to_request, give())
+        .add(delete.clone(), "/requests/{id}/labels/{label}", labels::remove_from_request, take())
+        .add(delete, "/notes/{id}", notes::remove, of("Removes a note").succeeds(&[204]))
+        .get("/labels", labels::all, Told::of("All labels in use").answers(labels::AllLabels::example()))
+        .get(
+            "/audit",
+            audit::list,
+            Told::of("Who changed what, the newest first")
+                .parameters(&["page_size", "page_token"])
+                .answers(audit::Audit::example()),
+        )
+}
