@@ -1,87 +1,25 @@
 //! What the server promises when it is killed, shown with the real process.
 
+mod process;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use process::{DEADLINE, Server};
 use wire::{Event, EventTime, Seq, TAG_SESSIONS, write_entry, write_packed};
 
-/// Far more than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// Events in a chunk.
 const EVENTS: u64 = 20;
 
-/// The process `api-sessions serve`; killed when dropped.
-struct Server {
-    process: Child,
-    api: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let data = dir.join("data");
-        std::fs::create_dir_all(&data).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_api-sessions"))
-            .arg("serve")
-            .arg("--data-dir")
-            .arg(data)
-            .arg("--runtime-dir")
-            .arg(dir)
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(|line| line.unwrap());
-        let api = lines.find_map(|line| line.strip_prefix("collector: api on http://").map(str::to_owned));
-        let server = Self { process, api: api.unwrap_or_default() };
-        assert!(!server.api.is_empty(), "the server did not start");
-        server
-    }
-
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(&self.api).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.api).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_head, body) = answer.split_once("\r\n\r\n").unwrap();
-        body.to_owned()
-    }
-
-    fn metric(&self, name: &str) -> u64 {
-        let text = self.get("/metrics");
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name)).expect(name);
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    }
-
-    /// Requests of each session, after everything in the log is applied.
-    fn sessions(&self) -> BTreeMap<String, u64> {
-        let asked = Instant::now();
-        while self.metric("api_sessions_log_unapplied_bytes") > 0
-            || self.metric("api_sessions_apply_records_total") == 0
-        {
-            assert!(asked.elapsed() < DEADLINE, "the log is never applied");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let answer: serde_json::Value = serde_json::from_str(&self.get("/api/v1/sessions?page_size=1000")).unwrap();
-        let parts = answer["sessions"].as_array().unwrap();
-        parts.iter().map(|part| (part["id"].as_str().unwrap().into(), part["requests"].as_u64().unwrap())).collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Requests of each session, after everything in the log is applied.
+fn sessions(server: &Server) -> BTreeMap<String, u64> {
+    server.wait_until_applied();
+    let answer = server.ask("/sessions?page_size=1000");
+    let parts = answer["sessions"].as_array().unwrap();
+    parts.iter().map(|part| (part["id"].as_str().unwrap().into(), part["requests"].as_u64().unwrap())).collect()
 }
 
 /// A chunk of events that make a session of their own.
@@ -138,7 +76,7 @@ fn what_was_acknowledged_survives_a_kill_and_is_there_once() {
         server.kill();
     }
     let server = Server::start(dir.path());
-    let sessions = server.sessions();
+    let sessions = sessions(&server);
     for number in &acked {
         let id = format!("{:032x}", number + 1);
         assert_eq!(sessions.get(&id), Some(&EVENTS), "chunk {number}");

@@ -128,6 +128,7 @@ const REQUEST: &[&str] = &[
     "params",
     "attacks",
     "labels",
+    "noise",
 ];
 
 const NOTE: &[&str] = &["id", "session_id", "request_id", "text", "author", "at"];

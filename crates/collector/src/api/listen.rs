@@ -8,10 +8,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,10 +19,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::guard::OverUnixSocket;
 use super::patient::Patient;
+use super::stream::Stopping;
 use crate::sockets::{Bound, Listener, Stream};
 
 /// Connections at a time, over all addresses; more wait in the kernel's queue.
@@ -43,12 +44,15 @@ impl Bound {
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
         let graceful = Arc::new(GracefulShutdown::new());
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let (tell, stopping) = watch::channel(false);
         let mut accepting = tokio::task::JoinSet::new();
         for listener in self.into_listeners() {
             let (graceful, slots) = (Arc::clone(&graceful), Arc::clone(&slots));
-            accepting.spawn(Doorman { graceful, router: router.clone(), slots }.accept(listener));
+            let router = router.clone().layer(Extension(Stopping(stopping.clone())));
+            accepting.spawn(Doorman { graceful, router, slots }.accept(listener));
         }
         stop.await;
+        let _ = tell.send(true);
         accepting.shutdown().await;
         let Some(graceful) = Arc::into_inner(graceful) else { return };
         if tokio::time::timeout(STOP_TIME, graceful.shutdown()).await.is_err() {

@@ -30,6 +30,7 @@ mod problem;
 mod requests;
 mod routes;
 mod sessions;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,8 @@ impl Default for Limits {
 struct Api {
     shared: Shared,
     slots: Arc<Semaphore>,
+    /// Readers of `/stream`.
+    streams: Arc<Semaphore>,
     limits: Limits,
 }
 
@@ -81,7 +84,8 @@ impl Api {
 /// The API as a service that takes requests from anywhere;
 /// [`Bound::serve`](crate::sockets::Bound::serve) puts it on sockets.
 pub fn router(shared: Shared, limits: Limits) -> Router {
-    let api = Api { shared, slots: Arc::new(Semaphore::new(limits.queries.max(1))), limits };
+    let slots = Arc::new(Semaphore::new(limits.queries.max(1)));
+    let api = Api { shared, slots, streams: Arc::new(Semaphore::new(stream::READERS)), limits };
     let probes = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use super::openapi::{Routes, Told, examples};
-use super::{audit, health, labels, nodes, notes, requests, sessions};
+use super::{audit, health, labels, nodes, notes, requests, sessions, stream};
 
 /// The addresses but for exports, which are made of these.
 pub(super) fn routes() -> Routes {
@@ -55,6 +55,12 @@ fn seen(routes: Routes) -> Routes {
             "/requests/{id}",
             requests::one,
             Told::of("One request").answers(examples::request()).problems(&[404, 410]),
+        )
+        .get(
+            "/stream",
+            stream::stream,
+            Told::of("Requests of all sessions from now on, as server-sent events")
+                .answers_text("text/event-stream", "event: request\ndata: {\"id\":\"...\"}\n\n"),
         )
         .get("/nodes", nodes::list, Told::of("What nodes tell of themselves").answers(nodes::Nodes::example()))
         .get("/healthz", health::healthz, Told::of("200 while the process works").answers(health::Health::ok()))

@@ -2,6 +2,7 @@ mod export;
 mod notes;
 mod openapi;
 mod story;
+mod stream;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -166,6 +166,22 @@ async fn a_server_that_stops_ends_what_is_under_way_and_removes_its_socket() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_ends_the_streams_of_its_readers() {
+    let mut server = Server::start(1).await;
+    let mut reader = UnixStream::connect(server.socket()).await.unwrap();
+    reader.write_all(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut head = [0; 12];
+    reader.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    server.stop.take().unwrap().send(()).unwrap();
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).await.unwrap();
+    // The last chunk: it is the end, not a connection that broke.
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
+    (&mut server.task).await.unwrap();
+}
+
+#[tokio::test]
 async fn over_tcp_only_loopback_names_and_heads_of_measure_are_taken() {
     let server = Server::start(1).await;
     let get = |rest: &str| format!("GET /healthz HTTP/1.1\r\n{rest}Connection: close\r\n\r\n").into_bytes();

@@ -5,13 +5,13 @@ use crate::model::Day;
 
 /// A session's rows of a day. Bound: hi, lo, as_of.
 const OWN: &str = "
-SELECT ts, conn, n, id_hi, id_lo, ip, ua, user_value, user_hashed
+SELECT ts, conn, n, id_hi, id_lo, ip, ua, country, network, user_value, user_hashed
 FROM {day}.requests WHERE sid_hi = ? AND sid_lo = ? AND pos < ?";
 
 /// A question with the session's rows of all days put in; without any day there are none.
 pub(in crate::store::duckdb) fn on_all(days: &[Day], text: &str) -> String {
     let own = match days {
-        [] => "SELECT * FROM (SELECT 0 AS ts, 0 AS conn, 0 AS n, 0 AS id_hi, 0 AS id_lo, '' AS ip, '' AS ua,
+        [] => "SELECT * FROM (SELECT 0 AS ts, 0 AS conn, 0 AS n, 0 AS id_hi, 0 AS id_lo, '' AS ip, '' AS ua, '' AS country, '' AS network,
                                      '' AS user_value, false AS user_hashed) WHERE false"
             .to_owned(),
         _ => union(days, OWN),
@@ -42,11 +42,15 @@ FROM visits QUALIFY row_number() OVER (PARTITION BY day ORDER BY first) <= ? ORD
 /// of the day. Bound: the rows, most of a day.
 pub(in crate::store::duckdb) const CHANGES: &str = "
 WITH own AS ({own}),
-told AS (SELECT struct_pack(ts, conn, n, id_hi, id_lo) AS place, ip, ua FROM own),
+told AS (SELECT struct_pack(ts, conn, n, id_hi, id_lo) AS place, ip, ua, country, network FROM own),
 firsts AS (
     SELECT 'ip' AS what, ip AS value, min(place) AS place FROM told WHERE ip <> '' GROUP BY ip
     UNION ALL
     SELECT 'user_agent', ua, min(place) FROM told WHERE ua <> '' GROUP BY ua
+    UNION ALL
+    SELECT 'country', country, min(place) FROM told WHERE country <> '' GROUP BY country
+    UNION ALL
+    SELECT 'network', network, min(place) FROM told WHERE network <> '' GROUP BY network
 ),
 changes AS (
     SELECT *, place.ts // 86400000000 AS day FROM firsts

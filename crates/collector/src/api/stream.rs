@@ -1,0 +1,138 @@
+//! Requests as they arrive, pushed to the reader: `GET /stream`, server-sent events.
+//!
+//! Each reader has a place in the order of arrival and is sent what comes after it, a page at a time,
+//! the next when it has taken this one. So a slow one holds nothing but its place. Who falls behind by
+//! more than [`BEHIND`] requests goes on with the newest and is told from when to when it missed some.
+//! An event's id continues the stream where it broke off, for ten minutes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::page::Walk;
+use super::params::{Asked, Params};
+use super::{Api, Problem};
+use crate::model::Micros;
+use crate::store::{Arrival, TailQuery, Tailed};
+
+/// Readers at a time.
+pub(super) const READERS: usize = 16;
+/// Requests asked for at a time.
+const PAGE: usize = 1000;
+/// Requests that a reader may be behind.
+const BEHIND: usize = 10_000;
+/// Between looks, when nothing new is there.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What ids of events are tokens for.
+const LIST: &str = "stream";
+
+/// Tells streams that the server stops: they have no end of their own.
+#[derive(Clone, Debug)]
+pub(super) struct Stopping(pub(super) watch::Receiver<bool>);
+
+/// `GET /stream`: requests of all sessions from now on, or from the event on that `Last-Event-ID` names.
+pub(super) async fn stream(
+    State(api): State<Api>,
+    stopping: Option<Extension<Stopping>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    params.only(&[])?;
+    let slot = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| Problem::busy())?;
+    let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
+        Some(id) => {
+            let (_, (pos, ordinal)) = Walk::resume(id, LIST, Asked::default(), api.shared.clock.now())?;
+            Some(Arrival { pos, ordinal })
+        }
+        None => api.tail(None, 1).await?.last,
+    };
+    let reader = Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), after, _slot: slot };
+    let events = stream::unfold(reader, Reader::next).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// A reader of the stream.
+struct Reader {
+    api: Api,
+    stopping: Option<Stopping>,
+    after: Option<Arrival>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    /// The next events; none after a failure, and when the server stops.
+    async fn next(mut self) -> Option<(Vec<Event>, Self)> {
+        loop {
+            let events = match self.look().await {
+                Ok(events) => events,
+                Err(problem) => {
+                    tracing::warn!(?problem, "a stream ended");
+                    return None;
+                }
+            };
+            if !events.is_empty() {
+                return Some((events, self));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = stopped(self.stopping.as_mut()) => return None,
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Vec<Event>, Problem> {
+        let mut events = Vec::new();
+        let mut page = self.api.tail(self.after, PAGE).await?;
+        if page.requests.len() == PAGE && self.api.tail(page.last, BEHIND - PAGE).await?.requests.len() == BEHIND - PAGE
+        {
+            let from = page.requests.first().map(|request| request.ts);
+            page = self.api.tail(None, PAGE).await?;
+            let missed = json!({ "from": from, "to": page.requests.first().map(|request| request.ts) });
+            events.push(Event::default().event("missed").data(missed.to_string()));
+        }
+        let Tailed { requests, last } = page;
+        self.after = last.or(self.after);
+        for request in requests {
+            let data = serde_json::to_string(&request).map_err(|_| Problem::internal())?;
+            events.push(Event::default().event("request").data(data));
+        }
+        // Only the last of a page has a place to go on from.
+        if let (Some(event), Some(last)) = (events.pop(), self.after) {
+            events.push(event.id(self.api.place_in_stream(last)?));
+        }
+        Ok(events)
+    }
+}
+
+async fn stopped(stopping: Option<&mut Stopping>) {
+    match stopping {
+        Some(Stopping(stopping)) => {
+            // An error means that the server is gone.
+            let _ = stopping.wait_for(|&stopped| stopped).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+impl Api {
+    async fn tail(&self, after: Option<Arrival>, limit: usize) -> Result<Tailed, Problem> {
+        self.ask(move |store| store.tail(&TailQuery { after, limit })).await
+    }
+
+    fn place_in_stream(&self, last: Arrival) -> Result<String, Problem> {
+        let (issued, oldest) = (self.shared.clock.now(), Micros(0));
+        let walk = Walk { list: LIST.to_owned(), asked: Asked::default(), issued, oldest, as_of: 0 };
+        walk.token((last.pos, last.ordinal))
+    }
+}

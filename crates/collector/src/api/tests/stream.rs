@@ -1,0 +1,91 @@
+//! What is promised of requests that are pushed as they arrive.
+
+use axum::body::BodyDataStream;
+use futures_util::StreamExt;
+
+use super::*;
+
+struct Events(BodyDataStream, String);
+
+impl Events {
+    /// The next event as (name, data, id), heartbeats left out.
+    async fn next(&mut self) -> (String, Value, Option<String>) {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let field = |name: &str| {
+                    event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+                };
+                let told = (field("event").unwrap_or_default(), field("data").unwrap_or_default(), field("id"));
+                self.1 = rest.to_owned();
+                if !told.0.is_empty() {
+                    return (told.0, serde_json::from_str(&told.1).unwrap(), told.2);
+                }
+                continue;
+            }
+            let piece = self.0.next().await.expect("the stream ended").unwrap();
+            self.1.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+    }
+}
+
+impl Server {
+    async fn stream(&self, last: Option<&str>) -> Events {
+        let mut request = Request::get("/api/v1/stream").header("host", "localhost");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Events(response.into_body().into_data_stream(), String::new())
+    }
+}
+
+#[tokio::test]
+async fn requests_are_pushed_as_they_arrive_and_a_stream_goes_on_where_it_broke_off() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let mut events = server.stream(None).await;
+    server.put(&[(2, NOW), (3, NOW - DAY)]);
+    let mut ids = Vec::new();
+    for n in [2, 3] {
+        let (name, request, id) = events.next().await;
+        assert_eq!((name.as_str(), &request["session_id"]), ("request", &Value::from(session(n).to_string())));
+        ids.push(id);
+    }
+    drop(events);
+    server.put(&[(4, NOW)]);
+    let mut events = server.stream(ids[1].as_deref()).await;
+    assert_eq!(events.next().await.1["session_id"], session(4).to_string());
+}
+
+#[tokio::test]
+async fn a_reader_that_is_far_behind_is_told_and_goes_on_with_the_newest() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let mut events = server.stream(None).await;
+    for second in 1..=12 {
+        server.put(&vec![(2, NOW + second * SECOND); 1000]);
+    }
+    let (name, missed, _) = events.next().await;
+    assert_eq!(name, "missed");
+    assert_eq!(missed["from"], Micros(NOW + SECOND).to_string());
+    assert_eq!(missed["to"], Micros(NOW + 12 * SECOND).to_string());
+    assert_eq!(events.next().await.1["ts"], missed["to"]);
+}
+
+#[tokio::test]
+async fn so_many_read_the_stream_at_a_time_and_bad_input_is_refused() {
+    let server = Server::new();
+    let mut readers = Vec::new();
+    for _ in 0..crate::api::stream::READERS {
+        readers.push(server.stream(None).await);
+    }
+    server.problem("/stream", 503).await;
+    readers.pop();
+    drop(server.stream(None).await);
+    assert_eq!(server.problem("/stream?x=1", 400).await["parameter"], "x");
+    let request = Request::get("/api/v1/stream").header("host", "localhost").header("last-event-id", "abc");
+    let (status, kind, _) = server.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((status.as_u16(), kind.as_str()), (400, "application/problem+json"));
+}
