@@ -32,6 +32,11 @@ export API_SESSIONS_DEBIAN_MODULES=$API_SESSIONS_CACHE/nginx-$nginx_debian_versi
 mcp_lock=$API_SESSIONS_ROOT/ngx-tests/mcp/package-lock.json
 export API_SESSIONS_MCP=$API_SESSIONS_CACHE/mcp-$(sha256sum "$mcp_lock" | cut -c 1-16)
 
+# A Python environment with the tool that asks the API whatever its document allows: for the suite `schema`.
+schemathesis_lock=$API_SESSIONS_ROOT/crates/collector/tests/schemathesis.txt
+schemathesis_home=$API_SESSIONS_CACHE/schemathesis-$(sha256sum "$schemathesis_lock" | cut -c 1-16)
+export API_SESSIONS_SCHEMATHESIS=$schemathesis_home/bin/schemathesis
+
 # One of them: what a build reads, which binary is started, and the module that fits into it.
 select_nginx() {
     if [[ " ${nginx_versions[*]} $nginx_sanitized_version " != *" $1 "* ]]; then
