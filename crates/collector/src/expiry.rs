@@ -103,6 +103,8 @@ mod tests {
         let shared = Shared {
             store: store.clone(),
             desk: desk.clone(),
+            baselines: Arc::default(),
+            noise: Arc::default(),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),

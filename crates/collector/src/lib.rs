@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod baselines;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -16,11 +17,13 @@ pub mod desk;
 pub mod endpoints;
 mod expiry;
 pub mod generate;
+pub mod geo;
 pub mod ingest;
 mod legible;
 pub mod metrics;
 pub mod model;
 pub mod nodes;
+pub mod noise;
 pub mod readiness;
 pub mod serve;
 pub mod settings;

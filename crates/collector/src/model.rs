@@ -5,10 +5,12 @@
 //! Ids are lower-case hex outside.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+
+use crate::endpoints::Usual;
 
 /// Microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,15 +178,19 @@ pub struct SessionPart {
     pub duration_ms: u64,
     /// Requests in the part.
     pub requests: u64,
+    /// Of them, those that rules call noise.
+    pub noise: u64,
     /// Requests that the window leaves; `None` without one.
     pub matched: Option<u64>,
     /// At most 10, the busiest first.
     pub ips: Vec<String>,
     /// Distinct addresses.
     pub ip_count: u64,
-    /// At most 5; empty until network data is configured.
+    /// At most 5, the busiest first; empty until network data is configured.
     pub networks: Vec<String>,
-    /// At most 5; empty until country data is configured.
+    /// What addresses of these networks are used for, where that is known: `hosting`, `crawler`.
+    pub network_labels: BTreeSet<&'static str>,
+    /// At most 5, the busiest first; empty until country data is configured.
     pub countries: Vec<String>,
     /// At most 5, the busiest first.
     pub user_agents: Vec<String>,
@@ -388,6 +394,8 @@ pub struct Request {
     pub country: Option<String>,
     /// `None` until network data is configured.
     pub network: Option<String>,
+    /// What the network's addresses are used for, where that is known: `hosting`, `crawler`.
+    pub network_label: Option<&'static str>,
     /// Whether rules call it noise: a static file, a health check, a preflight.
     pub noise: bool,
     /// User-Agent.
@@ -404,6 +412,8 @@ pub struct Request {
     pub attacks: Vec<Attack>,
     /// As those of a session.
     pub labels: Vec<String>,
+    /// What is usual of its endpoint; `None` in the store, and when too little is known.
+    pub usual: Option<Usual>,
     /// Connection serial; orders requests of equal time.
     #[serde(skip)]
     pub conn: u64,

@@ -12,15 +12,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::KEPT_DAYS;
 use crate::api;
-use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays, Seen};
+use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, LogDays, Marks, Seen};
+use crate::baselines;
 use crate::clock::{Clock, SystemClock};
 use crate::data_dir::{DataDir, DataDirError, load_json};
 use crate::desk::{Desk, DeskError};
+use crate::endpoints::DecisionError;
 use crate::expiry;
+use crate::geo::{Geo, GeoError};
 use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
 use crate::metrics::Metrics;
 use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
+use crate::noise::{Noise, NoiseError};
 use crate::readiness::Readiness;
 use crate::settings::{Address, Settings};
 use crate::shared::Shared;
@@ -77,6 +81,15 @@ pub enum ServeError {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// Countries and networks cannot be told.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
+    /// Pins and merges cannot be used.
+    #[error(transparent)]
+    Decisions(#[from] DecisionError),
+    /// The rules of noise cannot be used.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
     /// The system does not give what a server needs.
     #[error("cannot {doing}: {source}")]
     System {
@@ -123,9 +136,12 @@ impl Server {
         let data_dir = DataDir::open(&settings.data_dir, settings.create_data_dir)?;
         forget_closed(&data_dir, clock.as_ref())?;
         data_dir.probe()?;
+        let noise = Arc::new(Noise::open(&data_dir.noise_file())?);
+        let marks = Marks { geo: Geo::open(&settings.geo)?, noise: Arc::clone(&noise) };
         let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
         let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
         let desk = Desk::open(&data_dir.settings_db()).await?;
+        store.endpoints().decide_by(&data_dir.endpoints_file())?;
         let metrics = Arc::new(Metrics::default());
         let readiness = Arc::new(Readiness::default());
         let nodes = Arc::new(Nodes::default());
@@ -160,7 +176,8 @@ impl Server {
         };
         let aside = AsideFiles::new(&data_dir.set_aside());
         let applier =
-            Applier::new(Arc::clone(&store), resume, Arc::clone(&nodes), Arc::clone(&metrics), aside, guard.today());
+            Applier::new(Arc::clone(&store), resume, Arc::clone(&nodes), Arc::clone(&metrics), aside, guard.today())
+                .with_marks(marks);
         let apply = ApplyThread {
             applier,
             reader: journal.journal.reader(),
@@ -177,7 +194,8 @@ impl Server {
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
         };
-        let shared = Shared { store, desk, nodes, metrics, readiness, clock };
+        let baselines = Arc::default();
+        let shared = Shared { store, desk, baselines, noise, nodes, metrics, readiness, clock };
         Ok(Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir: data_dir })
     }
 
@@ -217,6 +235,7 @@ impl Server {
         let Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir } = self;
         let mut journal = spawn("journal", move || journal.run())?;
         let mut apply = spawn("apply", move || apply.run())?;
+        let figures = tokio::spawn(keep_baselines(shared.clone()));
         let (stopping, stopped) = watch::channel(false);
         let metrics = Arc::clone(&shared.metrics);
         let mut nodes =
@@ -243,6 +262,7 @@ impl Server {
             }
         }
         let _ = stopping.send(true);
+        figures.abort();
         if failure.is_some() {
             // Nobody waits any more for what cannot come.
             progress.stop();
@@ -308,6 +328,18 @@ fn open_log(
     metrics.log_unapplied_bytes.set(again);
     tracing::info!(bytes = again, retain = settings.log_retain, "the log is open; what is not in the store is applied");
     Ok(log)
+}
+
+/// Keeps what is usual of endpoints up to date.
+async fn keep_baselines(shared: Shared) {
+    loop {
+        let Shared { store, baselines: known, clock, .. } = shared.clone();
+        let refreshed = tokio::task::spawn_blocking(move || known.refresh(store.as_ref(), clock.monotonic())).await;
+        if let Ok(Err(error)) = refreshed {
+            tracing::warn!(%error, "what is usual of endpoints could not be told");
+        }
+        tokio::time::sleep(baselines::LOOK).await;
+    }
 }
 
 /// Makes room on a disk that may be full, by a clock that may be wrong: only what is over a week old

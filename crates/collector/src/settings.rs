@@ -47,6 +47,8 @@ pub struct Settings {
     pub ingest_connections: usize,
     /// Time without a request after which the next one begins a visit.
     pub visit_gap: Duration,
+    /// Files that tell country and network of an address.
+    pub geo: Vec<PathBuf>,
     /// An operator's word that the wall clock is right, although retention stopped over it.
     pub clock_confirmed: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Settings {
             log_unapplied_max: 1 << 30,
             ingest_connections: 1024,
             visit_gap: Duration::from_secs(30 * 60),
+            geo: Vec::new(),
             clock_confirmed: false,
         }
     }

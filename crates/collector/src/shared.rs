@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::baselines::Baselines;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::nodes::Nodes;
+use crate::noise::Noise;
 use crate::readiness::Readiness;
 use crate::store::Store;
 
@@ -16,6 +18,10 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// What people added: notes, labels, and the audit of it.
     pub desk: Desk,
+    /// The rules of noise.
+    pub noise: Arc<Noise>,
+    /// What is usual of each endpoint.
+    pub baselines: Arc<Baselines>,
     /// What workers last said of themselves.
     pub nodes: Arc<Nodes>,
     /// Counters and gauges.

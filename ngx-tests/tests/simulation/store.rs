@@ -1,9 +1,9 @@
 //! A store that loses in a crash what was not checkpointed, each day for itself, as day files do.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use collector::endpoints::Endpoints;
+use collector::endpoints::{Endpoints, Figures, ShapeId};
 use collector::model::{Day, Id, Micros, Request, SessionPart};
 use collector::store::memory::MemoryStore;
 use collector::store::{
@@ -109,6 +109,14 @@ impl Store for SimStore {
             batch.days = batch.days.split_off(&day);
         }
         self.inner.forget_before(day)
+    }
+
+    fn rows_by_day(&self) -> BTreeMap<Day, u64> {
+        self.inner.rows_by_day()
+    }
+
+    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+        self.inner.figures(day)
     }
 
     fn endpoints(&self) -> Arc<Endpoints> {

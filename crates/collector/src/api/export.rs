@@ -56,6 +56,9 @@ pub(super) const LISTS: &[List] = &[
     List { path: "/requests/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
     List { path: "/labels", rows: "labels", paged: false, problems: &[], columns: LABEL },
     List { path: "/audit", rows: "entries", paged: true, problems: &[], columns: AUDIT },
+    List { path: "/endpoints", rows: "endpoints", paged: true, problems: &[], columns: ENDPOINT },
+    List { path: "/endpoints/pins", rows: "pins", paged: false, problems: &[], columns: &["id", "host", "path"] },
+    List { path: "/endpoints/merges", rows: "merges", paged: false, problems: &[], columns: &["id", "from", "into"] },
     List { path: "/nodes", rows: "nodes", paged: false, problems: &[], columns: NODE },
 ];
 
@@ -92,6 +95,8 @@ const SESSION: &[&str] = &[
     "methods",
     "attacks",
     "labels",
+    "noise",
+    "network_labels",
 ];
 
 const REQUEST: &[&str] = &[
@@ -128,7 +133,21 @@ const REQUEST: &[&str] = &[
     "params",
     "attacks",
     "labels",
+    "network_label",
     "noise",
+    "usual.duration_us",
+    "usual.bytes_out",
+];
+
+const ENDPOINT: &[&str] = &[
+    "endpoint",
+    "requests",
+    "statuses",
+    "duration_us.p50",
+    "duration_us.p95",
+    "bytes_out.p50",
+    "bytes_out.p95",
+    "days",
 ];
 
 const NOTE: &[&str] = &["id", "session_id", "request_id", "text", "author", "at"];

@@ -15,12 +15,15 @@
 mod ask;
 mod audit;
 mod body;
+mod decisions;
+mod endpoints;
 mod export;
 mod guard;
 mod health;
 mod labels;
 mod listen;
 mod nodes;
+mod noise;
 mod notes;
 mod openapi;
 mod page;

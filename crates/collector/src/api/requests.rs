@@ -57,7 +57,7 @@ pub(super) async fn of_session(
     }
     let more = requests.len() > size;
     requests.truncate(size);
-    api.label_requests(&mut requests).await?;
+    api.show_requests(&mut requests).await?;
     let next_page_token = match requests.last() {
         Some(last) if more => Some(walk.token((last.ts.0, last.conn, last.n, last.id.0))?),
         _ => None,
@@ -89,7 +89,7 @@ pub(super) async fn by_arrival(State(api): State<Api>, params: Params) -> Result
         None => None,
     };
     let mut tailed = api.ask(move |store| store.tail(&TailQuery { after, limit: size })).await?;
-    api.label_requests(&mut tailed.requests).await?;
+    api.show_requests(&mut tailed.requests).await?;
     // Nothing is frozen here, so each page begins its own ten minutes.
     let walk = Walk {
         list: list.to_owned(),
@@ -113,7 +113,7 @@ pub(super) async fn one(
 ) -> Result<Json<Request>, Problem> {
     params.only(&[])?;
     let mut request = api.request(id).await?;
-    api.label_requests(std::slice::from_mut(&mut request)).await?;
+    api.show_requests(std::slice::from_mut(&mut request)).await?;
     Ok(Json(request))
 }
 
@@ -131,6 +131,14 @@ impl Api {
                 Err(Problem::not_found(format!("there is no request {id} in the days kept, from {} on", oldest.day())))
             }
         }
+    }
+
+    /// Puts beside requests what the store does not hold: what is usual of them, and their labels.
+    pub(super) async fn show_requests(&self, requests: &mut [Request]) -> Result<(), Problem> {
+        for request in requests.iter_mut() {
+            request.usual = self.shared.baselines.usual(request);
+        }
+        self.label_requests(requests).await
     }
 }
 

@@ -3,11 +3,12 @@
 use axum::http::Method;
 
 use super::openapi::{Routes, Told, examples};
-use super::{audit, health, labels, nodes, notes, requests, sessions, stream};
+use super::{audit, decisions, endpoints, health, labels, nodes, noise, notes, requests, sessions, stream};
+use crate::noise::Rules;
 
 /// The addresses but for exports, which are made of these.
 pub(super) fn routes() -> Routes {
-    noted(seen(Routes::new()))
+    decided(noted(seen(Routes::new())))
 }
 
 /// Sessions, requests, and the server itself.
@@ -108,4 +109,49 @@ fn noted(routes: Routes) -> Routes {
                 .parameters(&["page_size", "page_token"])
                 .answers(audit::Audit::example()),
         )
+}
+
+/// Endpoints and noise, and what people decide about them.
+fn decided(routes: Routes) -> Routes {
+    let (put, post, delete) = (Method::PUT, Method::POST, Method::DELETE);
+    let rules = |summary| Told::of(summary).answers(Rules::default());
+    let undo = |summary| Told::of(summary).succeeds(&[204]).problems(&[404]);
+    routes
+        .get(
+            "/endpoints",
+            endpoints::list,
+            Told::of("Endpoints with their figures, the busiest first")
+                .parameters(&["from", "to", "day", "page_size", "page_token", "order_by"])
+                .answers(endpoints::Endpoints::example()),
+        )
+        .get("/endpoints/pins", decisions::pins, Told::of("Pinned templates").answers(decisions::Pins::example()))
+        .add(
+            post.clone(),
+            "/endpoints/pins",
+            decisions::pin,
+            Told::of("Pins a template of a host")
+                .takes(decisions::NewPin::example())
+                .answers(decisions::pin_example())
+                .succeeds(&[201]),
+        )
+        .add(delete.clone(), "/endpoints/pins/{number}", decisions::unpin, undo("Undoes a pin"))
+        .get("/endpoints/merges", decisions::merges, Told::of("Merged endpoints").answers(decisions::Merges::example()))
+        .add(
+            post,
+            "/endpoints/merges",
+            decisions::merge,
+            Told::of("Calls an endpoint by the name of another")
+                .takes(decisions::NewMerge::example())
+                .answers(decisions::merge_example())
+                .succeeds(&[201]),
+        )
+        .add(delete.clone(), "/endpoints/merges/{number}", decisions::unmerge, undo("Undoes a merge"))
+        .get("/noise", noise::rules, rules("The rules of noise in force"))
+        .add(
+            put,
+            "/noise",
+            noise::replace,
+            rules("Replaces the rules, for what comes from now on").takes(Rules::default()),
+        )
+        .add(delete, "/noise", noise::reset, rules("Goes back to the rules that the server came with"))
 }

@@ -160,14 +160,21 @@ impl Api {
         params: &Params,
         list: String,
     ) -> Result<(Walk, Option<C>), Problem> {
+        self.walk_at(params, list, || self.shared.store.position())
+    }
+
+    /// Likewise; `state` tells which state a walk that begins looks at.
+    pub(super) fn walk_at<C: serde::de::DeserializeOwned>(
+        &self,
+        params: &Params,
+        list: String,
+        state: impl FnOnce() -> u64,
+    ) -> Result<(Walk, Option<C>), Problem> {
         let asked = params.asked()?;
         let now = self.shared.clock.now();
         match params.text("page_token") {
             Some(token) => Walk::resume(token, &list, asked, now).map(|(walk, after)| (walk, Some(after))),
-            None => {
-                let as_of = self.shared.store.position();
-                Ok((Walk { list, asked, issued: now, oldest: self.oldest(), as_of }, None))
-            }
+            None => Ok((Walk { list, asked, issued: now, oldest: self.oldest(), as_of: state() }, None)),
         }
     }
 }

@@ -1,3 +1,4 @@
+mod endpoints;
 mod export;
 mod notes;
 mod openapi;
@@ -48,6 +49,8 @@ impl Server {
         let shared = Shared {
             store: store.clone(),
             desk: open_desk(&folder.path().join("settings.db")),
+            baselines: Arc::default(),
+            noise: Arc::default(),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),
@@ -517,6 +520,8 @@ impl Store for SlowStore {
         stories(query: &crate::store::StoryQuery) -> Result<crate::store::Stories, crate::store::StoreError>;
         related(query: &crate::store::RelatedQuery) -> Result<Vec<crate::model::Related>, crate::store::StoreError>;
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
+        rows_by_day() -> std::collections::BTreeMap<Day, u64>;
+        figures(day: Day) -> Result<std::collections::HashMap<crate::endpoints::ShapeId, crate::endpoints::Figures>, crate::store::StoreError>;
         endpoints() -> Arc<crate::endpoints::Endpoints>;
         check() -> Result<(), crate::store::StoreError>;
     }

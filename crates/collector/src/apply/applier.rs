@@ -7,6 +7,7 @@ use serde::Deserialize;
 use spool::Record;
 use wire::{Entries, Entry, Event, MAX_ENTRIES, RecordError, Seq, TAG_NODE, TAG_SESSIONS};
 
+use super::marks::Marks;
 use super::row::{cost, row};
 use super::{Aside, SetAside};
 use crate::KEPT_DAYS;
@@ -41,6 +42,7 @@ pub enum ApplyError {
 pub struct Applier<A> {
     store: Arc<dyn Store>,
     endpoints: Arc<Endpoints>,
+    marks: Marks,
     nodes: Arc<Nodes>,
     metrics: Arc<Metrics>,
     aside: A,
@@ -89,9 +91,29 @@ impl<A: Aside> Applier<A> {
     ) -> Self {
         let pending = Batch { from: resume.complete, to: resume.complete, ..Batch::default() };
         let before = resume.days.into_iter().collect();
-        let (counts, unread) = Default::default();
+        let (counts, unread, marks) = Default::default();
         let (seqs, endpoints) = (resume.seqs, store.endpoints());
-        Self { store, endpoints, nodes, metrics, aside, today, seqs, before, pending, rows: 0, cost: 0, counts, unread }
+        Self {
+            store,
+            endpoints,
+            marks,
+            nodes,
+            metrics,
+            aside,
+            today,
+            seqs,
+            before,
+            pending,
+            rows: 0,
+            cost: 0,
+            counts,
+            unread,
+        }
+    }
+
+    /// Marks requests by what is configured.
+    pub fn with_marks(self, marks: Marks) -> Self {
+        Self { marks, ..self }
     }
 
     /// Where to read on in the log.
@@ -165,7 +187,8 @@ impl<A: Aside> Applier<A> {
         }
         self.counts.clock_ahead += u64::from(ts != claimed);
         self.counts.untold += u64::from(event.seq.is_none() && event.id == [0; 16]);
-        let row = row(&event, arrival, claimed, ts, &self.endpoints);
+        let mut row = row(&event, arrival, claimed, ts, &self.endpoints);
+        self.marks.mark(&mut row.request);
         self.cost += cost(&row);
         self.pending.days.entry(ts.day()).or_default().rows.push(row);
         self.keep_seq(ts.day(), event.seq);

@@ -15,6 +15,7 @@ mod apply_thread;
 mod aside;
 mod clock_guard;
 mod log_days;
+mod marks;
 mod row;
 
 pub use applier::{Applier, ApplyError};
@@ -22,6 +23,7 @@ pub use apply_thread::{ApplyStopped, ApplyThread};
 pub use aside::{Aside, AsideFiles, MemoryAside, SetAside};
 pub use clock_guard::{ClockGuard, Seen};
 pub use log_days::LogDays;
+pub use marks::Marks;
 
 #[cfg(test)]
 mod tests;

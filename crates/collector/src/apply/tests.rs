@@ -15,6 +15,42 @@ use crate::nodes::Nodes;
 use crate::store::memory::MemoryStore;
 use crate::store::{Position, SessionsQuery, Store, Window};
 
+/// What a row says of the path that its event asked for.
+#[test]
+fn requests_are_marked_by_the_rules_in_force_when_they_are_applied() {
+    let store = Arc::new(MemoryStore::default());
+    let marks = Marks::default();
+    let noise = Arc::clone(&marks.noise);
+    let as_store: Arc<dyn Store> = store.clone();
+    let resume = store.resume().unwrap();
+    let mut applier =
+        Applier::new(as_store, resume, Arc::default(), Arc::default(), MemoryAside::default(), TODAY).with_marks(marks);
+    let mut apply = |number: u64| {
+        let (mut record, mut stream, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+        let seq = Some(Seq { instance: [5; 8], number });
+        let event = Event {
+            sid: [1; 16],
+            seq,
+            method: "GET".into(),
+            path: "/a/app.css".into(),
+            status: 200,
+            ..Event::default()
+        };
+        event.encode(&mut record);
+        write_entry(&mut stream, EventTime::from_micros(noon().0 as u64), &record);
+        LogEntry { received: noon(), tag: TAG_SESSIONS, stream: &stream }.encode(&mut payload);
+        applier.take(&Record { position: applier.position(), payload }).unwrap();
+        applier.flush().unwrap();
+    };
+    apply(1);
+    noise.replace(crate::noise::Rules { rules: Vec::new() }).unwrap();
+    apply(2);
+    let rows = store.all_rows();
+    assert_eq!(rows.iter().map(|row| row.request.noise).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(rows[0].request.endpoint, "GET /a/app.css");
+    assert!(rows[0].shape.is_some() && rows[0].shape == rows[1].shape);
+}
+
 const TODAY: Day = Day(20_000);
 const HOUR: i64 = 3_600_000_000;
 

@@ -58,6 +58,8 @@ impl Server {
         let shared = Shared {
             store: store.clone(),
             desk: Desk::open(&folder.path().join("settings.db")).await.unwrap(),
+            baselines: Arc::default(),
+            noise: Arc::default(),
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),

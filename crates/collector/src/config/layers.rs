@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::places::Surroundings;
 
 /// Every key there is.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "data_dir",
     "runtime_dir",
     "ingest",
@@ -19,6 +19,7 @@ pub const KEYS: [&str; 13] = [
     "socket",
     "store_memory",
     "store_threads",
+    "geo",
     "log_retain",
     "log_unapplied_max",
     "visit_gap",
@@ -59,6 +60,9 @@ pub struct Flags {
     /// Threads that the store may use [default: one a core, at most 8]
     #[arg(long, value_name = "NUMBER")]
     pub store_threads: Option<String>,
+    /// MMDB file that tells country or network of an address, may be repeated [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub geo: Vec<String>,
     /// Applied log that is kept to rebuild a damaged day file [default: 2g]
     #[arg(long, value_name = "SIZE")]
     pub log_retain: Option<String>,
@@ -89,6 +93,7 @@ impl Flags {
             "socket" => one(&self.socket),
             "store_memory" => one(&self.store_memory),
             "store_threads" => one(&self.store_threads),
+            "geo" => many(&self.geo),
             "log_retain" => one(&self.log_retain),
             "log_unapplied_max" => one(&self.log_unapplied_max),
             "visit_gap" => one(&self.visit_gap),
@@ -185,7 +190,7 @@ impl Layers {
 }
 
 fn takes_list(key: &str) -> bool {
-    matches!(key, "ingest" | "listen")
+    matches!(key, "ingest" | "listen" | "geo")
 }
 
 fn listed(value: &str) -> impl Iterator<Item = String> {

@@ -127,6 +127,7 @@ impl Config {
                 Some(setting) => values::pause(setting.single()?).map_err(|reason| setting.refused(reason))?,
                 None => usual.visit_gap,
             },
+            geo: layers.get("geo").map_or(Ok(Vec::new()), |setting| paths(&setting))?,
             ..usual
         };
         let log_format = match layers.get("log_format") {
@@ -200,6 +201,11 @@ fn number(layers: &Layers, key: &'static str, most: u32) -> Result<Option<u32>, 
 fn path(layers: &Layers, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
     let Some(setting) = layers.get(key) else { return Ok(None) };
     values::absolute(setting.single()?).map(Some).map_err(|reason| setting.refused(reason))
+}
+
+fn paths(setting: &Setting) -> Result<Vec<PathBuf>, ConfigError> {
+    let path = |value: &String| values::absolute(value).map_err(|reason| setting.refused_value(value, reason));
+    setting.values.iter().map(path).collect()
 }
 
 fn addresses(setting: &Setting) -> Result<Vec<Address>, ConfigError> {

@@ -101,6 +101,7 @@ fn every_key_can_stand_in_each_place() {
         ("socket", "/s.sock"),
         ("store_memory", "1g"),
         ("store_threads", "3"),
+        ("geo", "/country.mmdb"),
         ("log_retain", "0"),
         ("log_unapplied_max", "64m"),
         ("visit_gap", "10m"),
@@ -129,6 +130,7 @@ fn every_key_can_stand_in_each_place() {
     assert_eq!(first.settings.memory_limit, 1 << 30);
     assert_eq!((first.settings.ingest_connections, first.settings.log_retain), (7, 0));
     assert!(!first.settings.create_data_dir);
+    assert_eq!(first.settings.geo, [Path::new("/country.mmdb")]);
     assert_eq!(first.log_format, LogFormat::Json);
     assert_eq!(first.settings.ingest[0].to_string(), "127.0.0.1:24224");
 }

@@ -28,17 +28,29 @@ pub struct Entry {
 }
 
 /// A change as the audit tells it.
-pub(super) struct Done<'a> {
-    pub(super) action: &'static str,
-    pub(super) kind: &'a str,
-    pub(super) subject: &'a str,
-    pub(super) before: Option<&'a str>,
-    pub(super) after: Option<&'a str>,
+pub struct Done<'a> {
+    /// What was done, such as `pin.add`.
+    pub action: &'static str,
+    /// To what kind of thing.
+    pub kind: &'a str,
+    /// Which one.
+    pub subject: &'a str,
+    /// How it was before, if it was.
+    pub before: Option<&'a str>,
+    /// How it is now, if it is.
+    pub after: Option<&'a str>,
 }
 
 type Columns = (i64, i64, String, String, String, String, Option<String>, Option<String>);
 
 impl Desk {
+    /// Writes down a change of something that is kept elsewhere.
+    pub async fn record(&self, by: &By, done: Done<'_>) -> Result<(), DeskError> {
+        let mut change = self.change().await?;
+        write(&mut change, by, done).await?;
+        Ok(change.commit().await?)
+    }
+
     /// The newest rows before row `before`, or the newest there are; the newest first.
     pub async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<Entry>, DeskError> {
         let rows: Vec<Columns> = sqlx::query_as(

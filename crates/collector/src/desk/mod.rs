@@ -25,7 +25,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
 
 use crate::model::{Day, Id, Micros};
 
-pub use audit::Entry;
+pub use audit::{Done, Entry};
 pub use labels::{Label, LabelCount};
 pub use notes::Note;
 

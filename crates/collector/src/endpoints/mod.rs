@@ -13,12 +13,19 @@
 //! - Hosts, places and shapes are bounded; what has no room is counted, and shares the names
 //!   `{other}` and `{rest}`.
 
+mod decisions;
+mod figures;
 mod segment;
 mod tree;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use decisions::{DecisionError, Merge, Pin};
+pub use figures::{Figures, Histogram, Percentiles, Usual};
+
+use decisions::Decisions;
 use segment::{REST, general};
 use tree::Tree;
 
@@ -108,8 +115,11 @@ struct Inner {
     hosts: HashMap<String, Host>,
     guessed_hosts: usize,
     shapes: HashMap<ShapeId, Shape>,
+    decisions: Decisions,
     places: usize,
     overflows: u64,
+    /// Rises when shapes get other names.
+    version: u64,
 }
 
 #[derive(Debug, Default)]
@@ -122,6 +132,51 @@ struct Host {
 }
 
 impl Endpoints {
+    /// Takes over what people decided, kept in `file` from now on.
+    pub fn decide_by(&self, file: &Path) -> Result<(), DecisionError> {
+        let decisions = Decisions::open(file)?;
+        let mut inner = self.write();
+        inner.decisions = decisions;
+        inner.version += 1;
+        Ok(())
+    }
+
+    /// The templates that were pinned, in the order in which that happened.
+    pub fn pins(&self) -> Vec<Pin> {
+        self.read().decisions.pins().to_vec()
+    }
+
+    /// The endpoints that were merged, in the order in which that happened.
+    pub fn merges(&self) -> Vec<Merge> {
+        self.read().decisions.merges().to_vec()
+    }
+
+    /// Pins a template of a host.
+    pub fn pin(&self, host: &str, path: &str) -> Result<Pin, DecisionError> {
+        self.decide(|decisions| decisions.pin(host, path))
+    }
+
+    /// Calls an endpoint by the name of another.
+    pub fn merge(&self, from: &str, into: &str) -> Result<Merge, DecisionError> {
+        self.decide(|decisions| decisions.merge(from, into))
+    }
+
+    /// Undoes a pin; `None` when there is none of that id.
+    pub fn unpin(&self, id: u32) -> Result<Option<Pin>, DecisionError> {
+        self.decide(|decisions| decisions.unpin(id))
+    }
+
+    /// Undoes a merge; `None` when there is none of that id.
+    pub fn unmerge(&self, id: u32) -> Result<Option<Merge>, DecisionError> {
+        self.decide(|decisions| decisions.unmerge(id))
+    }
+
+    fn decide<T>(&self, change: impl FnOnce(&mut Decisions) -> Result<T, DecisionError>) -> Result<T, DecisionError> {
+        let mut inner = self.write();
+        inner.version += 1;
+        change(&mut inner.decisions)
+    }
+
     /// The shape of a request, and what it is called now. A good answer teaches its path.
     pub fn learn(&self, method: &str, host: &str, path: &str, status: u16) -> (ShapeId, String) {
         let mut inner = self.write();
@@ -156,6 +211,11 @@ impl Endpoints {
         named.filter(|(_, name)| condition(name)).map(|(id, _)| id).collect()
     }
 
+    /// Rises when shapes get other names.
+    pub fn version(&self) -> u64 {
+        self.read().version
+    }
+
     /// Requests whose path, host or method found no room and share a name with others.
     pub fn overflows(&self) -> u64 {
         self.read().overflows
@@ -173,7 +233,8 @@ impl Endpoints {
 impl Inner {
     fn learn(&mut self, method: &str, host: &str, path: &str, teaches: bool) -> ShapeId {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or(OTHER);
-        let segments = segments(path);
+        let pinned = self.decisions.pinned(host, path).map(str::to_owned);
+        let segments = segments(pinned.as_deref().unwrap_or(path));
         let room = self.places < MAX_PLACES;
         if !self.admit(host, teaches) {
             return self.share(method, OTHER, &[], teaches);
@@ -181,10 +242,12 @@ impl Inner {
         let Some(place) = self.hosts.get_mut(host) else { return self.share(method, OTHER, &[], teaches) };
         let before = place.tree.places();
         let learned = teaches && room && place.tree.learn(&segments);
+        self.version += u64::from(place.tree.places() < before);
         self.places = self.places - before + place.tree.places();
         let (template, all) = place.tree.template(&segments);
         let rest = segments.get(template.len()..).unwrap_or_default();
-        let path = joined(template.iter().chain(rest));
+        let all = all || pinned.is_some();
+        let path = pinned.clone().unwrap_or_else(|| joined(template.iter().chain(rest)));
         let shape = Shape { method: method.into(), host: host.into(), path, learned };
         let id = shape.id();
         if let Some(known) = self.shapes.get_mut(&id) {
@@ -254,10 +317,18 @@ impl Inner {
 
     fn name(&self, id: ShapeId) -> Option<String> {
         let Shape { method, host, path, .. } = self.shapes.get(&id)?;
+        let template = match self.decisions.pinned(host, path) {
+            Some(pinned) => pinned.to_owned(),
+            None => self.template(host, path),
+        };
+        Some(self.decisions.called(&format!("{method} {host}{template}")).to_owned())
+    }
+
+    fn template(&self, host: &str, path: &str) -> String {
         let segments = segments(path);
         let template = self.hosts.get(host).map(|host| host.tree.template(&segments).0).unwrap_or_default();
         let rest = segments.get(template.len()..).unwrap_or_default();
-        Some(format!("{method} {host}{}", joined(template.iter().chain(rest))))
+        joined(template.iter().chain(rest))
     }
 }
 

@@ -100,6 +100,97 @@ fn all_hosts_together_take_bounded_room() {
     assert!(inner.overflows > 0);
 }
 
+#[test]
+fn a_pinned_template_stays_beside_what_traffic_teaches_and_can_be_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("endpoints.json");
+    let endpoints = Endpoints::default();
+    endpoints.decide_by(&file).unwrap();
+    let (old, _) = endpoints.learn("GET", "shop", "/users/me", 200);
+    let pin = endpoints.pin("shop", "/users/me").unwrap();
+    endpoints.pin("shop", "/orders/{order}/items").unwrap();
+    endpoints.pin("shop", "/orders/2024/items").unwrap();
+    (0..200).for_each(|n| drop(name(&endpoints, &format!("/users/user-{n}"), 200)));
+    let again = restarted(&endpoints);
+    again.decide_by(&file).unwrap();
+    for endpoints in [&endpoints, &again] {
+        assert_eq!(name(endpoints, "/users/me", 200), "GET shop/users/me");
+        assert_eq!(name(endpoints, "/users/you", 200), "GET shop/users/{name}");
+        assert_eq!(name(endpoints, "/orders/17/items", 200), "GET shop/orders/{order}/items");
+        assert_eq!(name(endpoints, "/orders/2024/items", 404), "GET shop/orders/2024/items");
+        assert_eq!(endpoints.learn("GET", "other", "/orders/17/items", 200).1, "GET other/orders/{id}/items");
+        assert_eq!(endpoints.name(old).unwrap(), "GET shop/users/me");
+        assert_eq!(endpoints.pins().len(), 3);
+    }
+    let version = again.version();
+    assert_eq!((again.unpin(pin.id).unwrap(), again.unpin(pin.id).unwrap()), (Some(pin), None));
+    assert!(again.version() > version);
+    assert_eq!(again.name(old).unwrap(), "GET shop/users/{name}");
+    assert_eq!(name(&again, "/users/me", 200), "GET shop/users/{name}");
+}
+
+#[test]
+fn merged_endpoints_have_one_name_until_it_is_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("endpoints.json");
+    let endpoints = Endpoints::default();
+    endpoints.decide_by(&file).unwrap();
+    let (www, _) = endpoints.learn("GET", "www.shop", "/cart", 200);
+    let (shop, _) = endpoints.learn("GET", "shop", "/cart", 200);
+    let merge = endpoints.merge("GET www.shop/cart", "GET shop/cart").unwrap();
+    assert_eq!(endpoints.name(www), endpoints.name(shop));
+    assert_eq!(endpoints.matching(|name| name == "GET shop/cart").len(), 2);
+    let again = restarted(&endpoints);
+    again.decide_by(&file).unwrap();
+    assert_eq!(again.name(www).unwrap(), "GET shop/cart");
+    assert_eq!(again.unmerge(merge.id).unwrap(), Some(merge));
+    assert_eq!(again.name(www).unwrap(), "GET www.shop/cart");
+    std::fs::write(&file, "[").unwrap();
+    let error = again.decide_by(&file).unwrap_err().to_string();
+    assert!(error.contains(&file.display().to_string()), "{error}");
+}
+
+#[test]
+fn decisions_that_cannot_be_right_are_refused_with_their_field() {
+    let endpoints = Endpoints::default();
+    endpoints.merge("GET a/x", "GET b/x").unwrap();
+    endpoints.pin("shop", "/a/{id}").unwrap();
+    let refused = |result: Result<(), DecisionError>| match result {
+        Err(DecisionError::Refused { field, reason }) => (field, reason),
+        other => panic!("{other:?}"),
+    };
+    let long = format!("/{}", "x".repeat(1100));
+    let deep = "/a".repeat(40);
+    for (host, path, field, needle) in [
+        ("", "/", "host", "no host"),
+        ("a/b", "/", "host", "no host"),
+        ("a b", "/", "host", "no host"),
+        ("shop", "users", "path", "no path"),
+        ("shop", "/a?b", "path", "no path"),
+        ("shop", &long, "path", "no path"),
+        ("shop", &deep, "path", "more than 15 segments"),
+        ("shop", "/a{id}", "path", "no placeholder"),
+        ("shop", "/{rest}", "path", "no placeholder"),
+        ("shop", "/a/{id}", "path", "pinned already"),
+    ] {
+        let (found, reason) = refused(endpoints.pin(host, path).map(drop));
+        assert!(found == field && reason.contains(needle), "{host}{path}: {found}: {reason}");
+    }
+    for (from, into, field, needle) in [
+        ("GET a", "GET b/x", "from", "no endpoint"),
+        ("GET c/x", "b/x", "into", "no endpoint"),
+        ("GET c/x", "GET c/x", "into", "itself"),
+        ("GET a/x", "GET c/x", "from", "merged already"),
+        ("GET c/x", "GET a/x", "into", "merged into `GET b/x`"),
+        ("GET b/x", "GET c/x", "from", "others are merged"),
+    ] {
+        let (found, reason) = refused(endpoints.merge(from, into).map(drop));
+        assert!(found == field && reason.contains(needle), "{from} {into}: {found}: {reason}");
+    }
+    (1..500).for_each(|n| drop(endpoints.pin("shop", &format!("/p{n}")).unwrap()));
+    assert!(refused(endpoints.pin("shop", "/more").map(drop)).1.contains("500 already"));
+}
+
 fn requests() -> impl Strategy<Value = Vec<(String, String, u16)>> {
     let path = prop_oneof![
         (0..300u32).prop_map(|n| format!("/products/p{n}")),

@@ -12,7 +12,8 @@ use super::{
     Batch, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, Stories,
     StoryQuery, TailQuery, Tailed, Window,
 };
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, Figures, ShapeId};
+use crate::geo;
 use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
 
 /// Keeps everything in memory. What was applied is there for ever;
@@ -66,7 +67,8 @@ impl Inner {
     /// A row as readers see it.
     fn shown(&self, row: &Row) -> Request {
         let endpoint = parts::endpoint(&self.endpoints, row.shape, &row.request);
-        Request { endpoint, ..row.request.clone() }
+        let network_label = row.request.network.as_deref().and_then(geo::label);
+        Request { endpoint, network_label, ..row.request.clone() }
     }
 
     /// The rows of a session, and those of all others.
@@ -213,6 +215,22 @@ impl Store for MemoryStore {
         Ok(Tailed { requests: rows.iter().map(|row| inner.shown(row)).collect(), last })
     }
 
+    fn rows_by_day(&self) -> BTreeMap<Day, u64> {
+        self.lock().days.iter().map(|(&day, rows)| (day, rows.rows.len() as u64)).collect()
+    }
+
+    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+        let mut figures: HashMap<ShapeId, Figures> = HashMap::new();
+        for row in self.lock().days.get(&day).iter().flat_map(|day| &day.rows) {
+            let Some(shape) = row.shape else { continue };
+            let of_shape = figures.entry(shape).or_default();
+            *of_shape.statuses.entry(status_class(row.request.status)).or_default() += 1;
+            of_shape.duration_us.add(row.request.duration_us);
+            of_shape.bytes_out.add(row.request.bytes_out);
+        }
+        Ok(figures)
+    }
+
     fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.lock().endpoints)
     }
@@ -258,6 +276,7 @@ fn part(endpoints: &Endpoints, id: Id, day: Day, rows: &[&Row]) -> SessionPart {
     let ips = busiest_texts(requests().map(|r| r.ip.as_str()));
     let endpoints = busiest(rows.iter().map(|row| parts::endpoint(endpoints, row.shape, &row.request)));
     let key = |r: &Request| (r.key.source.clone(), r.key.name.clone(), r.key.value.clone(), r.key.hashed);
+    let networks = top(busiest_texts(requests().flat_map(|r| r.network.as_deref())), parts::NETWORKS);
     SessionPart {
         id,
         day,
@@ -276,10 +295,12 @@ fn part(endpoints: &Endpoints, id: Id, day: Day, rows: &[&Row]) -> SessionPart {
         last_seen,
         duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
         requests: rows.len() as u64,
+        noise: requests().filter(|r| r.noise).count() as u64,
         matched: None,
         ip_count: ips.len() as u64,
         ips: top(ips, parts::IPS),
-        networks: top(busiest_texts(requests().flat_map(|r| r.network.as_deref())), parts::NETWORKS),
+        network_labels: networks.iter().filter_map(|network| geo::label(network)).collect(),
+        networks,
         countries: top(busiest_texts(requests().flat_map(|r| r.country.as_deref())), parts::COUNTRIES),
         user_agents: top(busiest_texts(requests().map(|r| r.user_agent.as_str())), parts::USER_AGENTS),
         hosts: top(busiest_texts(requests().map(|r| r.host.as_str())), parts::HOSTS),

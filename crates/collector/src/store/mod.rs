@@ -8,7 +8,7 @@
 mod batch;
 mod query;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 mod parts;
@@ -21,7 +21,7 @@ pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
 pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
 
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
 
 /// Position in the collector's log: the bytes before it, since the log began.
@@ -108,6 +108,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Requests in the order in which they arrived.
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError>;
+
+    /// Requests kept of each day.
+    fn rows_by_day(&self) -> BTreeMap<Day, u64>;
+
+    /// What was counted of the shapes that most requests of a day have; how many of them is bounded.
+    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError>;
 
     /// What the shapes of its rows are called. Whoever makes rows learns them here first.
     fn endpoints(&self) -> Arc<Endpoints>;

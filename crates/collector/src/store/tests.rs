@@ -39,13 +39,14 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
             path,
             proto: "HTTP/1.1".into(),
             status: [200, 201, 404, 500, 0][pick(16, 5) as usize],
-            duration_us: seed,
+            duration_us: seed >> pick(24, 64),
             upstream_us: maybe(18, 3),
             bytes_in: [1, u64::MAX][pick(20, 2) as usize],
             bytes_out: pick(21, 1000),
             ip: format!("192.0.2.{}", pick(23, 14)),
             country: maybe(53, 3).map(|n| format!("C{n}")),
-            network: maybe(55, 6).map(|n| format!("AS{n}")),
+            network: maybe(55, 6).map(|n| format!("AS{n} {}", ["Hetzner", "Example"][n as usize % 2])),
+            network_label: None,
             noise: pick(58, 2) == 1,
             user_agent: ["", "curl", "nul\0 é \u{10FFFF}"][pick(25, 3) as usize].into(),
             key: KeyCount {
@@ -70,6 +71,7 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
                 .map(|n| Attack { kind: ["sqli", "xss"][n as usize].into(), blocked: n == 0, ..Attack::default() })
                 .collect(),
             labels: Vec::new(),
+            usual: None,
             conn: pick(38, 3),
             n: pick(40, 3),
         },
@@ -117,6 +119,10 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
     assert_eq!(memory.rows(), duck.rows());
     assert_eq!(memory.newest(), duck.newest());
     assert_eq!(memory.position(), duck.position());
+    assert_eq!(memory.rows_by_day(), duck.rows_by_day());
+    for day in (0..4).map(|n| Day(FIRST_DAY + n)) {
+        assert_eq!(memory.figures(day).unwrap(), duck.figures(day).unwrap());
+    }
     assert_eq!(memory.resume().unwrap().seqs, duck.resume().unwrap().seqs);
     for (as_of, window, mcp) in [
         (u64::MAX, Window::ALL, None),

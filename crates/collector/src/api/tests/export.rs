@@ -136,9 +136,12 @@ pub(super) fn full_row() -> Row {
 #[tokio::test]
 async fn every_field_of_a_row_is_in_a_column() {
     let server = Server::new();
-    server.put_rows([full_row()]);
+    let shape = server.store.endpoints().learn("GET", "shop", "/cart", 200).0;
+    server.put_rows((0..20).map(|_| Row { shape: Some(shape), ..full_row() }));
+    server.shared.baselines.refresh(server.store.as_ref(), Duration::ZERO).unwrap();
     server.shared.nodes.record(Micros(NOW), NodeReport { node: "edge".to_owned(), ..NodeReport::default() });
-    for list in ["/sessions".to_owned(), format!("/sessions/{}/requests", session(1)), "/nodes".to_owned()] {
+    let requests = format!("/sessions/{}/requests", session(1));
+    for list in ["/sessions".to_owned(), requests, "/endpoints".to_owned(), "/nodes".to_owned()] {
         let head = records(&server.whole(&format!("{list}.csv")).await).remove(0);
         let row = lines(&server.whole(&format!("{list}.ndjson")).await).remove(0);
         for (name, value) in row.as_object().unwrap() {

@@ -4,7 +4,7 @@ use super::*;
 use serde_json::json;
 
 impl Server {
-    async fn change(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(super) async fn change(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -13,7 +13,7 @@ impl Server {
         self.answer(request.body(body).unwrap()).await
     }
 
-    async fn answer(&self, request: Request<Body>) -> (u16, Value) {
+    pub(super) async fn answer(&self, request: Request<Body>) -> (u16, Value) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();

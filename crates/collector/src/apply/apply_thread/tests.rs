@@ -40,6 +40,15 @@ impl Store for FullDisk {
     fn checkpoint(&self) -> Result<Position, StoreError> {
         self.full()
     }
+    fn rows_by_day(&self) -> std::collections::BTreeMap<Day, u64> {
+        self.memory.rows_by_day()
+    }
+    fn figures(
+        &self,
+        day: Day,
+    ) -> Result<std::collections::HashMap<crate::endpoints::ShapeId, crate::endpoints::Figures>, StoreError> {
+        self.memory.figures(day)
+    }
     fn endpoints(&self) -> Arc<crate::endpoints::Endpoints> {
         self.memory.endpoints()
     }

@@ -19,7 +19,7 @@ mod shapes;
 mod sql;
 mod story;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +36,7 @@ use super::{
     Batch, DayBatch, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, Stories,
     StoryQuery, TailQuery, Tailed,
 };
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
 
 /// Disk that queries may use for what does not fit into memory.
@@ -504,6 +504,17 @@ impl Store for DuckStore {
             }
             let last = found.last().map(|(arrival, _)| *arrival).or(query.after);
             Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last })
+        })
+    }
+
+    fn rows_by_day(&self) -> BTreeMap<Day, u64> {
+        self.days().iter().map(|(&day, state)| (day, state.rows)).collect()
+    }
+
+    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+        self.read(|connection, days| match days.contains(&day) {
+            true => read::figures(connection, day),
+            false => Ok(HashMap::new()),
         })
     }
 

@@ -6,7 +6,8 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::{failed, halves, joined, sql};
-use crate::endpoints::{Endpoints, Shape, ShapeId};
+use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
+use crate::geo;
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
 use crate::store::parts::{self, Named, status_class};
 use crate::store::{Arrival, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
@@ -159,6 +160,7 @@ fn totals(connection: &Connection, day: Day) -> Result<BTreeMap<Id, SessionPart>
             bytes_in: row.get(5)?,
             bytes_out: row.get(6)?,
             mcp: row.get(7)?,
+            noise: row.get(8)?,
             ..SessionPart::default()
         })
     })?;
@@ -200,7 +202,10 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
         part.ips.push(found.value);
     })?;
     texts("country", parts::COUNTRIES, |part, found| part.countries.push(found.value))?;
-    texts("network", parts::NETWORKS, |part, found| part.networks.push(found.value))?;
+    texts("network", parts::NETWORKS, |part, found| {
+        part.network_labels.extend(geo::label(&found.value));
+        part.networks.push(found.value);
+    })?;
     texts("ua", parts::USER_AGENTS, |part, found| part.user_agents.push(found.value))?;
     texts("host", parts::HOSTS, |part, found| part.hosts.push(found.value))?;
 
@@ -293,6 +298,35 @@ fn each<T>(
         }
     }
     Ok(())
+}
+
+/// Shapes of a day whose figures are told.
+const SHAPES: usize = 1000;
+/// Different values of all of them.
+const VALUES: usize = 200_000;
+
+/// What was counted of the day's shapes.
+pub(super) fn figures(connection: &Connection, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+    let counts = |value: &str| {
+        let found = select(connection, day, &sql::figures(value), vec![limit(SHAPES), limit(VALUES)], |row| {
+            Ok((ShapeId(row.get(0)?), row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
+        })?;
+        // Of the last shape some may be missing.
+        let cut = found.last().filter(|_| found.len() == VALUES).map(|last| last.0);
+        Ok(found.into_iter().filter(move |(shape, ..)| Some(*shape) != cut))
+    };
+    let mut figures: HashMap<ShapeId, Figures> = HashMap::new();
+    for (shape, class, times) in counts("(status // 100)::UBIGINT")? {
+        let statuses = &mut figures.entry(shape).or_default().statuses;
+        statuses.insert(format!("{class}xx"), times);
+    }
+    for (shape, value, times) in counts(&sql::two_digits("duration"))? {
+        figures.entry(shape).or_default().duration_us.add_rounded(value, times);
+    }
+    for (shape, value, times) in counts(&sql::two_digits("bytes_out"))? {
+        figures.entry(shape).or_default().bytes_out.add_rounded(value, times);
+    }
+    Ok(figures)
 }
 
 /// The page of a session's requests that lies on the day.
@@ -460,6 +494,7 @@ fn read_request(row: &Row, endpoints: &Endpoints) -> duckdb::Result<(Arrival, Re
         noise: row.get::<_, Option<bool>>(36)?.unwrap_or_default(),
         ..Request::default()
     };
+    request.network_label = request.network.as_deref().and_then(geo::label);
     request.endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(33)?.map(ShapeId), &request);
     Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, request))
 }

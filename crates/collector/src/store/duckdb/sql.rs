@@ -98,7 +98,7 @@ pub(super) const PICK: &str = "
 CREATE OR REPLACE TEMP TABLE picked AS
 SELECT pos, ordinal, ts, sid_hi, sid_lo, app, host, method, path, status, bytes_in, bytes_out, ip, ua,
        key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
-       mcp_method IS NOT NULL AS mcp, shape, country, network
+       mcp_method IS NOT NULL AS mcp, shape, country, network, noise
 FROM {day}.requests SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
 WHERE pos < ?";
 
@@ -109,7 +109,7 @@ pub(super) const UNPICK: &str = "DROP TABLE IF EXISTS temp.picked";
 pub(super) const TOTALS: &str = "
 SELECT sid_hi, sid_lo, count(*), min(ts), max(ts),
        least(sum(bytes_in), 18446744073709551615)::UBIGINT, least(sum(bytes_out), 18446744073709551615)::UBIGINT,
-       bool_or(mcp)
+       bool_or(mcp), count(*) FILTER (noise)
 FROM picked GROUP BY sid_hi, sid_lo";
 
 /// The first values of a column or several for each picked session, how often each occurs, and how
@@ -130,6 +130,24 @@ FROM (SELECT sid_hi, sid_lo, shape, CASE WHEN shape IS NULL THEN host ELSE '' EN
              CASE WHEN shape IS NULL THEN method ELSE '' END AS own_method,
              CASE WHEN shape IS NULL THEN path ELSE '' END AS own_path FROM picked)
 GROUP BY ALL";
+
+/// The shapes that most requests have, and how often each has a value. Bound: how many shapes, how many rows.
+pub(super) fn figures(value: &str) -> String {
+    format!(
+        "WITH busiest AS (SELECT shape FROM {{day}}.requests WHERE shape IS NOT NULL
+                         GROUP BY shape ORDER BY count(*) DESC, shape LIMIT ?)
+         SELECT shape, {value} AS value, count(*) FROM {{day}}.requests SEMI JOIN busiest USING (shape)
+         GROUP BY shape, value ORDER BY shape, value LIMIT ?"
+    )
+}
+
+/// A number of a column rounded down to its first two digits, as `endpoints::two_digits` does.
+pub(super) fn two_digits(column: &str) -> String {
+    let power = |n: usize| format!("1{}::UBIGINT", "0".repeat(n));
+    let units = (1..19).map(|n| format!(" WHEN {column} < {} THEN {}", power(n + 1), power(n - 1)));
+    let unit = format!("CASE{} ELSE {} END", units.collect::<String>(), power(18));
+    format!("({column} // ({unit})) * ({unit})")
+}
 
 /// The last seen user or role of some sessions, who have one. Bound: the ids, as_of.
 pub(super) fn named(column: &str) -> String {
