@@ -16,6 +16,7 @@ pub mod data_dir;
 pub mod desk;
 pub mod endpoints;
 mod expiry;
+pub mod filter;
 pub mod generate;
 pub mod geo;
 pub mod ingest;

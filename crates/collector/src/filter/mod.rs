@@ -1,0 +1,154 @@
+//! The filter: a text such as `status>=500 AND NOT path="/health*"`, read once into a tree that is
+//! evaluated here and compiled to SQL by the store.
+//!
+//! One rule gives every filter its meaning: **it speaks of a request, and of the part of a session that
+//! the request belongs to.** A list of requests shows those that meet it. A list of sessions shows the
+//! parts in which at least one request meets it, and `matched` counts them. So:
+//! - Terms on request fields joined by AND mean one request that meets them all; `any(a) AND any(b)`
+//!   means one that meets `a` and one, perhaps another, that meets `b`.
+//! - `NOT path="/x"` finds parts with a request elsewhere; `none(path="/x")` those without one there.
+//! - `any`, `none` and `count` look at the requests of the part that the window leaves; session facts
+//!   (`session.requests`) are those of the whole part.
+//! - What is absent meets no term: `country="DE"` and `upstream>1s` are false without country and
+//!   upstream, hence `country!="DE"`, which is `NOT country="DE"`, is true. A field with several
+//!   values (`param.x`, `attack`) meets a term when one of them does.
+//!
+//! Bounded: [`MAX_TEXT`], [`MAX_TERMS`], [`MAX_DEPTH`], [`MAX_VALUES`]. Knows the model only.
+
+mod bad;
+mod evaluate;
+mod fields;
+mod network;
+mod parse;
+mod pattern;
+mod print;
+mod value;
+
+pub use bad::{BadFilter, Reason};
+pub use evaluate::{Part, Seen};
+pub use fields::{FIELDS, Field, FieldInfo, Kind, Level};
+pub use network::Network;
+pub use pattern::{Atom, Pattern};
+
+/// Bytes of a filter's text.
+pub const MAX_TEXT: usize = 8192;
+/// Terms and words of a filter.
+pub const MAX_TERMS: usize = 64;
+/// Parentheses, NOTs and calls around a term.
+pub const MAX_DEPTH: usize = 16;
+/// Values in the parentheses of an IN.
+pub const MAX_VALUES: usize = 256;
+
+/// A filter, well-formed. Its text is read with `parse` and printed by `Display`; what was printed reads
+/// as the same filter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// The whole of it.
+    pub root: Expr,
+}
+
+/// What a filter is made of. `a!=1` is `NOT a=1`, `a NOT IN (..)` is `NOT a IN (..)`, `none(..)` is
+/// `NOT any(..)`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// All of two or more.
+    And(Vec<Expr>),
+    /// One of two or more.
+    Or(Vec<Expr>),
+    /// The contrary.
+    Not(Box<Expr>),
+    /// A bare word: users, key values, addresses and endpoints that contain it, and ids that begin with it.
+    Word(Pattern),
+    /// A field and what it must be.
+    Term(Field, Test),
+    /// A request of the part meets it; no session fact and no other `any` or `count` is in it.
+    Any(Box<Expr>),
+    /// The number of the part's requests that meet it; inside as `Any`.
+    Count(Box<Expr>, Test),
+}
+
+/// What a field must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// It has a value that is not the empty text.
+    Present,
+    /// It contains this, upper and lower case being one.
+    Contains(Pattern),
+    /// It is one of these.
+    OneOf(Vec<Value>),
+    /// It lies on this side of the number.
+    Compare(Order, i128),
+}
+
+/// A value in a filter, as its field's [`Kind`] wants it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A text, perhaps with globs.
+    Text(Pattern),
+    /// A number in the field's base unit: bytes, microseconds, microseconds since the epoch, or just a number.
+    Number(i128),
+    /// A class of statuses by its first digit.
+    Class(u8),
+    /// An id.
+    Id(crate::model::Id),
+    /// An address, or a range of them.
+    Network(Network),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// Sides of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    More,
+    /// `>=`
+    AtLeast,
+}
+
+impl Filter {
+    /// Reads a filter.
+    pub fn parse(text: &str) -> Result<Self, BadFilter> {
+        parse::parse(text).map(|root| Self { root })
+    }
+
+    /// What meets both.
+    pub fn and(self, other: Self) -> Self {
+        let mut all = Vec::new();
+        for root in [self.root, other.root] {
+            match root {
+                Expr::And(terms) => all.extend(terms),
+                root => all.push(root),
+            }
+        }
+        Self { root: Expr::And(all) }
+    }
+}
+
+impl std::ops::Not for Filter {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self { root: Expr::Not(Box::new(self.root)) }
+    }
+}
+
+impl Expr {
+    /// Whether it speaks of the part of a session, not of a request alone.
+    pub fn speaks_of_session(&self) -> bool {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().any(Self::speaks_of_session),
+            Self::Not(inner) => inner.speaks_of_session(),
+            Self::Word(_) => false,
+            Self::Term(field, _) => field.info().level == Level::Session,
+            Self::Any(_) | Self::Count(..) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
