@@ -82,7 +82,7 @@ impl Running {
     }
 
     fn stored_paths(&self) -> Vec<String> {
-        let newest = TailQuery { after: None, limit: 1000 };
+        let newest = TailQuery { limit: 1000, ..TailQuery::default() };
         let mut paths: Vec<_> =
             self.shared.store.tail(&newest).unwrap().requests.into_iter().map(|request| request.path).collect();
         paths.sort();
@@ -314,7 +314,7 @@ fn generated_traffic_is_found_after_a_start_and_says_what_it_is() {
     let running = Running::start(dir.path()).unwrap();
     running.wait_for("all of it", |shared| shared.metrics.duplicates.get() == 3000);
     assert_eq!(running.shared.store.rows(), 3000);
-    let tailed = running.shared.store.tail(&TailQuery { after: None, limit: 50 }).unwrap().requests;
+    let tailed = running.shared.store.tail(&TailQuery { limit: 50, ..TailQuery::default() }).unwrap().requests;
     assert!(tailed.iter().all(|request| request.node == generate::NODE && request.ts < now));
     let nodes = running.shared.nodes.list();
     assert_eq!(nodes.iter().map(|node| node.report.node.as_str()).collect::<Vec<_>>(), [generate::NODE]);

@@ -139,6 +139,10 @@ impl Store for SimStore {
         self.inner.sessions(query)
     }
 
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+        self.inner.count_sessions(query)
+    }
+
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         self.inner.parts(session, as_of)
     }

@@ -85,7 +85,7 @@ impl Endpoint {
 /// `GET /endpoints`: those that most requests go to, the busiest first.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Endpoints>, Problem> {
     let params = params.only(&["from", "to", "day", "page_size", "page_token", "order_by"])?;
-    params.order("requests desc")?;
+    params.order(&[("requests desc", ())])?;
     let size = params.page_size()?;
     let baselines = Arc::clone(&api.shared.baselines);
     let (walk, after) = api.walk_at::<(u64, [u8; 8])>(&params, "endpoints".to_owned(), || baselines.generation())?;

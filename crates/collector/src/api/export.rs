@@ -119,6 +119,7 @@ const REQUEST: &[&str] = &[
     "ip",
     "country",
     "network",
+    "noise",
     "user_agent",
     "key.source",
     "key.name",

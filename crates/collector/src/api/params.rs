@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 
 use super::problem::Problem;
+use crate::filter::Filter;
 use crate::model::{Day, Id, Micros};
 use crate::store::Window;
 
@@ -81,14 +82,22 @@ impl Params {
         }
     }
 
-    /// The only order there is, or none given.
-    pub(super) fn order(&self, only: &str) -> Result<(), Problem> {
-        match self.text("order_by") {
-            Some(order) if order != only => {
-                Err(Problem::parameter("order_by", format!("`{order}` is no order that is supported; `{only}` is")))
-            }
-            _ => Ok(()),
-        }
+    /// One of the orders that there are, or the first when none is given.
+    pub(super) fn order<'a, T: Copy>(&self, orders: &'a [(&'a str, T)]) -> Result<(&'a str, T), Problem> {
+        let Some(asked) = self.text("order_by") else {
+            // There is always one.
+            return orders.first().copied().ok_or_else(Problem::internal);
+        };
+        orders.iter().find(|(name, _)| *name == asked).copied().ok_or_else(|| {
+            let names: Vec<_> = orders.iter().map(|(name, _)| format!("`{name}`")).collect();
+            Problem::parameter("order_by", format!("`{asked}` is no order here; those are {}", names.join(", ")))
+        })
+    }
+
+    /// `filter`; an empty one is none.
+    pub(super) fn filter(&self) -> Result<Option<Filter>, Problem> {
+        let Some(text) = self.text("filter").filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        Filter::parse(text).map(Some).map_err(|bad| Problem::filter(&bad))
     }
 
     /// A parameter that is `true` or `false`.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::desk::DeskError;
+use crate::filter::BadFilter;
 
 /// An answer that is an error.
 #[derive(Clone, Debug)]
@@ -46,6 +47,14 @@ impl Problem {
     pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "A parameter is wrong", detail);
         problem.0.parameter = Some(name.to_owned());
+        problem
+    }
+
+    /// The filter is wrong: where, and what would be right.
+    pub(super) fn filter(bad: &BadFilter) -> Self {
+        let mut problem = Self::parameter("filter", format!("at byte {}: {bad}", bad.offset));
+        problem.0.more.insert("offset".to_owned(), bad.offset.into());
+        problem.0.more.insert("length".to_owned(), bad.length.into());
         problem
     }
 

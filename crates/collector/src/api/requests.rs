@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::openapi::examples;
 use super::page::Walk;
 use super::params::{Asked, IdInPath, Params};
+use super::sessions::fingerprint;
 use super::{Api, Problem};
 use crate::model::{Id, Micros, Request};
 use crate::store::{Arrival, RequestsQuery, TailQuery};
@@ -24,80 +25,109 @@ impl Requests {
     }
 }
 
+/// The orders by time, and whether the last comes first.
+const BY_TIME: [(&str, bool); 3] = [("ts", false), ("ts asc", false), ("ts desc", true)];
+/// Those across sessions; what arrives is answered by [`by_arrival`].
+const ACROSS: [(&str, bool); 4] = [("ts desc", true), ("ts asc", false), ("ts", false), ("arrival", false)];
+
+/// Where a page of requests by time ended: ts, conn, n, id.
+type After = (i64, u64, u64, [u8; 16]);
+
 /// `GET /sessions/{id}/requests`: in the order in which they began.
 pub(super) async fn of_session(
     State(api): State<Api>,
     IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&["from", "to", "day", "page_size", "page_token", "order_by"])?;
-    params.order("ts")?;
-    let size = params.page_size()?;
-    let (walk, after) = api.walk::<(i64, u64, u64, [u8; 16])>(&params, format!("requests of {id}"))?;
-    let day = walk.asked.day;
+    let params = params.only(&["from", "to", "day", "filter", "page_size", "page_token", "order_by"])?;
+    let (order, descending) = params.order(&BY_TIME)?;
+    let filter = params.filter()?;
+    let list = format!("requests of {id} by {order}, {}", fingerprint(filter.as_ref()));
+    let (walk, after) = api.walk::<After>(&params, list)?;
+    let (day, as_of, first) = (walk.asked.day, walk.as_of, after.is_none());
     if day.is_some_and(|day| day < api.oldest().day()) {
         return Err(api.no_session(id, day));
     }
-    let first = after.is_none();
-    let query = RequestsQuery {
-        session: id,
-        window: walk.asked.window(walk.oldest),
-        as_of: walk.as_of,
-        after: after.map(|(ts, conn, n, id)| (Micros(ts), conn, n, Id(id))),
-        limit: size + 1,
-    };
-    let mut requests = api.ask(move |store| store.requests(&query)).await?;
-    if requests.is_empty() && first {
+    let query = RequestsQuery { session: Some(id), filter, descending, ..RequestsQuery::default() };
+    let page = api.by_time(query, walk, after, params.page_size()?).await?;
+    if page.requests.is_empty() && first {
         // Nothing in this window, or no such session?
-        let as_of = walk.as_of;
         let parts = api.ask(move |store| store.parts(id, as_of)).await?;
         if !parts.iter().any(|part| day.is_none_or(|day| part.day == day)) {
             return Err(api.no_session(id, day));
         }
     }
-    let more = requests.len() > size;
-    requests.truncate(size);
-    api.show_requests(&mut requests).await?;
-    let next_page_token = match requests.last() {
-        Some(last) if more => Some(walk.token((last.ts.0, last.conn, last.n, last.id.0))?),
-        _ => None,
-    };
-    Ok(Json(Requests { requests, next_page_token }))
+    Ok(Json(page))
+}
+
+/// `GET /requests`: those of all sessions, the last first unless asked otherwise, or as they arrive.
+pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Requests>, Problem> {
+    if params.text("order_by") == Some("arrival") {
+        return by_arrival(api, params).await;
+    }
+    let params = params.only(&["from", "to", "filter", "page_size", "page_token", "order_by"])?;
+    let (order, descending) = params.order(&ACROSS)?;
+    let filter = params.filter()?;
+    let list = format!("requests by {order}, {}", fingerprint(filter.as_ref()));
+    let (walk, after) = api.walk::<After>(&params, list)?;
+    let query = RequestsQuery { filter, descending, ..RequestsQuery::default() };
+    api.by_time(query, walk, after, params.page_size()?).await.map(Json)
+}
+
+impl Api {
+    /// A page of requests in the order in which they began.
+    async fn by_time(
+        &self,
+        query: RequestsQuery,
+        walk: Walk,
+        after: Option<After>,
+        size: usize,
+    ) -> Result<Requests, Problem> {
+        let query = RequestsQuery {
+            window: walk.asked.window(walk.oldest),
+            as_of: walk.as_of,
+            after: after.map(|(ts, conn, n, id)| (Micros(ts), conn, n, Id(id))),
+            limit: size + 1,
+            ..query
+        };
+        let mut requests = self.ask(move |store| store.requests(&query)).await?;
+        let more = requests.len() > size;
+        requests.truncate(size);
+        self.show_requests(&mut requests).await?;
+        let next_page_token = match requests.last() {
+            Some(last) if more => Some(walk.token((last.ts.0, last.conn, last.n, last.id.0))?),
+            _ => None,
+        };
+        Ok(Requests { requests, next_page_token })
+    }
 }
 
 /// `GET /requests?order_by=arrival`: requests of all sessions as they arrive.
 ///
 /// The first page holds the newest; each `next_page_token` leads to those that came after, of
 /// which there may be none yet: the list has no end. It is null only while nothing ever arrived.
-pub(super) async fn by_arrival(State(api): State<Api>, params: Params) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&["order_by", "page_size", "page_token"])?;
-    if params.text("order_by").is_none() {
-        return Err(Problem::parameter(
-            "order_by",
-            "across sessions there is only the order `arrival` so far: name it",
-        ));
-    }
-    params.order("arrival")?;
+async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem> {
+    let params = params.only(&["order_by", "filter", "page_size", "page_token"])?;
     let size = params.page_size()?;
-    let list = "requests by arrival";
+    let filter = params.filter()?;
+    if filter.as_ref().is_some_and(|filter| filter.root.speaks_of_session()) {
+        let detail = "as requests arrive, nothing is known of their sessions yet: this order takes no session \
+                      facts, any, none and count";
+        return Err(Problem::parameter("filter", detail));
+    }
+    let list = format!("requests by arrival, {}", fingerprint(filter.as_ref()));
     let after = match params.text("page_token") {
         Some(token) => {
             let now = api.shared.clock.now();
-            let (_, (pos, ordinal)) = Walk::resume::<(u64, u32)>(token, list, Asked::default(), now)?;
+            let (_, (pos, ordinal)) = Walk::resume::<(u64, u32)>(token, &list, Asked::default(), now)?;
             Some(Arrival { pos, ordinal })
         }
         None => None,
     };
-    let mut tailed = api.ask(move |store| store.tail(&TailQuery { after, limit: size })).await?;
+    let mut tailed = api.ask(move |store| store.tail(&TailQuery { after, filter, limit: size })).await?;
     api.show_requests(&mut tailed.requests).await?;
     // Nothing is frozen here, so each page begins its own ten minutes.
-    let walk = Walk {
-        list: list.to_owned(),
-        asked: Asked::default(),
-        issued: api.shared.clock.now(),
-        oldest: api.oldest(),
-        as_of: 0,
-    };
+    let walk = Walk { list, asked: Asked::default(), issued: api.shared.clock.now(), oldest: api.oldest(), as_of: 0 };
     let next_page_token = match tailed.last {
         Some(last) => Some(walk.token((last.pos, last.ordinal))?),
         None => None,

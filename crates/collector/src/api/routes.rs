@@ -18,8 +18,15 @@ fn seen(routes: Routes) -> Routes {
             "/sessions",
             sessions::list,
             Told::of("Parts of sessions, the last seen first")
-                .parameters(&["from", "to", "mcp", "page_size", "page_token", "order_by"])
+                .parameters(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by"])
                 .answers(sessions::Sessions::example()),
+        )
+        .get(
+            "/sessions/count",
+            sessions::count,
+            Told::of("How many parts the list of sessions has")
+                .parameters(&["from", "to", "filter", "mcp"])
+                .answers(sessions::Count::example()),
         )
         .get(
             "/sessions/{id}",
@@ -41,15 +48,15 @@ fn seen(routes: Routes) -> Routes {
             "/sessions/{id}/requests",
             requests::of_session,
             Told::of("Requests of a session, in the order in which they began")
-                .parameters(&["from", "to", "day", "page_size", "page_token", "order_by"])
+                .parameters(&["from", "to", "day", "filter", "page_size", "page_token", "order_by"])
                 .answers(requests::Requests::example())
                 .problems(&[404, 410]),
         )
         .get(
             "/requests",
-            requests::by_arrival,
-            Told::of("Requests of all sessions as they arrive")
-                .parameters(&["order_by", "page_size", "page_token"])
+            requests::list,
+            Told::of("Requests of all sessions, the last first, or with order_by=arrival as they arrive")
+                .parameters(&["from", "to", "filter", "page_size", "page_token", "order_by"])
                 .answers(requests::Requests::example()),
         )
         .get(

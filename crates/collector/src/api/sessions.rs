@@ -1,5 +1,7 @@
 //! The list of sessions, and one session.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -9,8 +11,9 @@ use super::openapi::examples;
 use super::page::Walk;
 use super::params::{IdInPath, Params};
 use super::{Api, Problem};
-use crate::model::{Aspect, Change, Day, Id, Micros, Reason, Related, SessionPart, Visit};
-use crate::store::{RelatedQuery, SessionsQuery, Story, StoryQuery};
+use crate::filter::Filter;
+use crate::model::{Aspect, Change, Day, Id, Reason, Related, SessionPart, Visit};
+use crate::store::{Place, RelatedQuery, SessionsBy, SessionsOrder, SessionsQuery, Story, StoryQuery};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Sessions {
@@ -24,35 +27,96 @@ impl Sessions {
     }
 }
 
-/// `GET /sessions`: parts of sessions, the last seen first.
+/// The orders of the list; the first is the usual one.
+const ORDERS: [(&str, SessionsOrder); 15] = {
+    const fn order(by: SessionsBy, ascending: bool) -> SessionsOrder {
+        SessionsOrder { by, ascending }
+    }
+    [
+        ("last_seen desc", order(SessionsBy::LastSeen, false)),
+        ("last_seen asc", order(SessionsBy::LastSeen, true)),
+        ("last_seen", order(SessionsBy::LastSeen, true)),
+        ("first_seen desc", order(SessionsBy::FirstSeen, false)),
+        ("first_seen asc", order(SessionsBy::FirstSeen, true)),
+        ("first_seen", order(SessionsBy::FirstSeen, true)),
+        ("requests desc", order(SessionsBy::Requests, false)),
+        ("requests asc", order(SessionsBy::Requests, true)),
+        ("requests", order(SessionsBy::Requests, true)),
+        ("duration desc", order(SessionsBy::Duration, false)),
+        ("duration asc", order(SessionsBy::Duration, true)),
+        ("duration", order(SessionsBy::Duration, true)),
+        ("bytes_out desc", order(SessionsBy::BytesOut, false)),
+        ("bytes_out asc", order(SessionsBy::BytesOut, true)),
+        ("bytes_out", order(SessionsBy::BytesOut, true)),
+    ]
+};
+
+/// `GET /sessions`: parts of sessions, the last seen first unless asked otherwise.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
-    let params = params.only(&["from", "to", "mcp", "page_size", "page_token", "order_by"])?;
-    params.order("last_seen desc")?;
+    let params = params.only(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by"])?;
+    let (order_name, order) = params.order(&ORDERS)?;
     let size = params.page_size()?;
-    let mcp = params.flag("mcp")?;
-    let list = match mcp {
-        None => "sessions",
-        Some(true) => "sessions with mcp",
-        Some(false) => "sessions without mcp",
-    };
-    let (walk, after) = api.walk::<(i64, [u8; 16])>(&params, list.to_owned())?;
+    let query = sessions_query(&params)?;
+    let mcp = query.mcp;
+    let list = format!("sessions by {order_name}, mcp {mcp:?}, {}", fingerprint(query.filter.as_ref()));
+    let (walk, after) = api.walk::<([u8; 16], [u8; 16], i32)>(&params, list)?;
     let query = SessionsQuery {
         window: walk.asked.window(walk.oldest),
-        mcp,
-        narrowed: mcp.is_some() || walk.asked.from.is_some() || walk.asked.to.is_some(),
+        order,
         as_of: walk.as_of,
-        after: after.map(|(last_seen, id)| (Micros(last_seen), Id(id))),
+        after: after.map(|(key, id, day)| Place { key: i128::from_be_bytes(key), id: Id(id), day: Day(day) }),
         limit: size + 1,
+        ..query
     };
     let mut sessions = api.ask(move |store| store.sessions(&query)).await?;
     let more = sessions.len() > size;
     sessions.truncate(size);
     api.label_sessions(&mut sessions).await?;
-    let next_page_token = match sessions.last() {
-        Some(last) if more => Some(walk.token((last.last_seen.0, last.id.0))?),
+    let next_page_token = match sessions.last().map(|last| order.place(last)) {
+        Some(Place { key, id, day }) if more => Some(walk.token((key.to_be_bytes(), id.0, day.0))?),
         _ => None,
     };
     Ok(Json(Sessions { sessions, next_page_token }))
+}
+
+/// What narrows a list of sessions, the window aside.
+fn sessions_query(params: &Params) -> Result<SessionsQuery, Problem> {
+    let (filter, mcp, asked) = (params.filter()?, params.flag("mcp")?, params.asked()?);
+    let narrowed = filter.is_some() || mcp.is_some() || asked.from.is_some() || asked.to.is_some();
+    Ok(SessionsQuery { mcp, filter, narrowed, ..SessionsQuery::default() })
+}
+
+/// What a page token says of a filter, so that another filter is refused.
+pub(super) fn fingerprint(filter: Option<&Filter>) -> String {
+    let Some(filter) = filter else { return String::new() };
+    let mut hasher = DefaultHasher::new();
+    filter.to_string().hash(&mut hasher);
+    format!("filter {:016x}", hasher.finish())
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Count {
+    count: u64,
+    /// Always, so far.
+    exact: bool,
+}
+
+impl Count {
+    pub(super) fn example() -> Self {
+        Self { count: 312, exact: true }
+    }
+}
+
+/// `GET /sessions/count`: how many parts the list has.
+pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
+    let params = params.only(&["from", "to", "filter", "mcp"])?;
+    let query = SessionsQuery {
+        window: params.asked()?.window(api.oldest()),
+        as_of: api.shared.store.position(),
+        ..sessions_query(&params)?
+    };
+    let count = api.ask(move |store| store.count_sessions(&query)).await?;
+    Ok(Json(Count { count, exact: true }))
 }
 
 #[derive(Serialize, JsonSchema)]

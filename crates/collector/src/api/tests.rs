@@ -339,7 +339,6 @@ async fn requests_can_be_followed_as_they_arrive() {
         token = page["next_page_token"].as_str().unwrap().to_owned();
     }
     assert!(sessions(&server.ok(&format!("/requests?order_by=arrival&page_token={token}")).await).is_empty());
-    assert_eq!(server.problem("/requests", 400).await["parameter"], "order_by");
 }
 
 #[tokio::test]
@@ -353,8 +352,12 @@ async fn bad_input_gets_a_problem_that_names_the_parameter() {
         ("/sessions?page_size=0", "page_size", "1 to 1000"),
         ("/sessions?page_size=1001", "page_size", "1 to 1000"),
         ("/sessions?page_size=many", "page_size", "1 to 1000"),
-        ("/sessions?order_by=requests", "order_by", "`last_seen desc` is"),
-        ("/sessions?order_by=last_seen", "order_by", "`last_seen desc` is"),
+        ("/sessions?order_by=path", "order_by", "those are `last_seen desc`, `last_seen asc`"),
+        ("/sessions?order_by=last_seen+down", "order_by", "those are `last_seen desc`, `last_seen asc`"),
+        ("/requests?order_by=status", "order_by", "those are `ts desc`, `ts asc`, `ts`, `arrival`"),
+        ("/requests?order_by=arrival&from=2026-03-10T00:00:00Z", "from", "those here are order_by, filter"),
+        ("/requests?order_by=arrival&filter=session.requests%3E5", "filter", "nothing is known of their sessions"),
+        ("/sessions/count?page_size=5", "page_size", "those here are from, to, filter, mcp"),
         ("/sessions?from=yesterday", "from", "RFC 3339"),
         ("/sessions?from=2026-03-10", "from", "RFC 3339"),
         ("/sessions?from=2026-03-10T00:00:00", "from", "RFC 3339"),
@@ -389,6 +392,97 @@ async fn bad_input_gets_a_problem_that_names_the_parameter() {
 }
 
 #[tokio::test]
+async fn a_bad_filter_is_told_with_its_place() {
+    let server = Server::new();
+    let list = format!("/sessions/{}/requests", session(1));
+    for address in ["/sessions", "/sessions/count", "/requests", &list] {
+        let problem = server.problem(&format!("{address}?filter=%C3%A9+AND+status%3E%3D700"), 400).await;
+        assert_eq!(problem["parameter"], "filter");
+        assert_eq!((problem["offset"].as_u64(), problem["length"].as_u64()), (Some(15), Some(3)));
+        assert_eq!(problem["detail"].as_str().unwrap().split(';').next(), Some("at byte 15: `700` is no status"));
+    }
+    let long = server.problem(&format!("/sessions?filter=user%3D{}", "x".repeat(50_000)), 400).await;
+    assert!(long["detail"].as_str().unwrap().contains("a filter may have 8192"), "{long}");
+}
+
+#[tokio::test]
+async fn a_filter_leaves_the_same_requests_in_every_list() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (1, NOW - SECOND), (2, NOW), (3, NOW - DAY)]);
+    let at = Arrival { pos: server.store.position(), ordinal: 0 };
+    let mut failed = row(at, 1, NOW - HOUR);
+    failed.request.status = 500;
+    server.put_rows([failed]);
+
+    let found = server.ok("/sessions?filter=status%3D5xx").await;
+    assert_eq!(ids(&found), [session(1).to_string()]);
+    assert_eq!(
+        (found["sessions"][0]["matched"].as_u64(), found["sessions"][0]["requests"].as_u64()),
+        (Some(1), Some(3))
+    );
+    assert_eq!(server.ok("/sessions/count?filter=status%3D5xx").await["count"], 1);
+    assert_eq!(server.ok("/sessions/count?filter=none(status%3D5xx)").await["count"], 2);
+    assert_eq!(server.ok("/sessions/count").await["count"], 3);
+    assert_eq!(ids(&server.ok("/requests?filter=status%3D5xx").await), [request_id(at, NOW - HOUR).to_string()]);
+    assert_eq!(ids(&server.ok("/requests?filter=session.requests%3E1+AND+status%3C500").await).len(), 2);
+    assert_eq!(ids(&server.ok("/requests?order_by=arrival&filter=status%3D500").await).len(), 1);
+    let of = |n: u8, filter: &str| format!("/sessions/{}/requests?filter={filter}", session(n));
+    assert_eq!(ids(&server.ok(&of(1, "status%3D5xx")).await).len(), 1);
+    assert!(ids(&server.ok(&of(2, "status%3D5xx")).await).is_empty());
+    assert_eq!(ids(&server.ok("/sessions?filter=++").await).len(), 3);
+}
+
+#[tokio::test]
+async fn requests_across_sessions_are_listed_by_time_either_way() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (2, NOW - SECOND), (1, NOW - DAY), (3, NOW - 2 * DAY)]);
+    for (order, expected) in [("ts+desc", [1, 2, 1, 3]), ("ts", [3, 1, 2, 1])] {
+        let (mut seen, mut path) = (Vec::new(), format!("/requests?order_by={order}&page_size=1"));
+        loop {
+            let page = server.ok(&path).await;
+            let rows = page["requests"].as_array().unwrap().iter();
+            seen.extend(rows.map(|r| r["session_id"].as_str().unwrap().to_owned()));
+            server.put(&[(9, NOW), (9, NOW - DAY)]);
+            let Some(token) = page["next_page_token"].as_str() else { break };
+            path = format!("/requests?order_by={order}&page_size=1&page_token={token}");
+        }
+        assert_eq!(seen, expected.map(|n| session(n).to_string()));
+        server.store.forget_before(Micros(NOW + 9 * DAY).day()).unwrap();
+        server.put(&[(1, NOW), (2, NOW - SECOND), (1, NOW - DAY), (3, NOW - 2 * DAY)]);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_the_order_asked_for() {
+    let server = Server::new();
+    server.put(&[
+        (1, NOW),
+        (2, NOW - HOUR),
+        (2, NOW - 3 * HOUR),
+        (3, NOW - DAY),
+        (3, NOW - DAY - 1),
+        (3, NOW - DAY - 2),
+    ]);
+    for (order, expected) in [
+        ("last_seen+desc", [1, 2, 3]),
+        ("last_seen", [3, 2, 1]),
+        ("first_seen+asc", [3, 2, 1]),
+        ("requests+desc", [3, 2, 1]),
+        ("duration+desc", [2, 3, 1]),
+        ("bytes_out", [1, 2, 3]),
+    ] {
+        let (mut seen, mut path) = (Vec::new(), format!("/sessions?order_by={order}&page_size=1"));
+        loop {
+            let page = server.ok(&path).await;
+            seen.extend(ids(&page));
+            let Some(token) = page["next_page_token"].as_str() else { break };
+            path = format!("/sessions?order_by={order}&page_size=1&page_token={token}");
+        }
+        assert_eq!(seen, expected.map(|n| session(n).to_string()), "{order}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_token_is_good_for_its_list_its_window_and_ten_minutes() {
     let server = Server::new();
     server.put(&[(1, NOW), (1, NOW - 1), (2, NOW), (3, NOW)]);
@@ -399,7 +493,15 @@ async fn a_page_token_is_good_for_its_list_its_window_and_ten_minutes() {
     server.ok(&with(&format!("/sessions?{window}&page_size=2&"))).await;
 
     let id = session(1);
-    for other in ["/sessions?", "/sessions?from=2026-03-10T00:00:01Z&", &format!("/sessions/{id}/requests?{window}&")] {
+    let filtered = format!("/sessions?{window}&filter=status%3D200&");
+    let ordered = format!("/sessions?{window}&order_by=requests&");
+    for other in [
+        &filtered,
+        &ordered,
+        "/sessions?",
+        "/sessions?from=2026-03-10T00:00:01Z&",
+        &format!("/sessions/{id}/requests?{window}&"),
+    ] {
         let problem = server.problem(&with(other), 400).await;
         assert!(problem["detail"].as_str().unwrap().contains("another list, filter or window"), "{problem}");
     }
@@ -513,6 +615,7 @@ impl Store for SlowStore {
         forget_before(day: Day) -> Result<Vec<Day>, crate::store::StoreError>;
         newest() -> Option<Micros>;
         rows() -> u64;
+        count_sessions(query: &crate::store::SessionsQuery) -> Result<u64, crate::store::StoreError>;
         parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
         requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;

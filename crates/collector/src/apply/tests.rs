@@ -13,7 +13,7 @@ use crate::metrics::{AsideReason, Metrics};
 use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
 use crate::store::memory::MemoryStore;
-use crate::store::{Position, SessionsQuery, Store, Window};
+use crate::store::{Position, SessionsQuery, Store};
 
 /// What a row says of the path that its event asked for.
 #[test]
@@ -240,8 +240,7 @@ fn a_batch_over_midnight_goes_to_two_days_and_counts_as_one() {
     let room = Room::default();
     room.apply_all(&[vec![Sent::Numbered(1, -13), Sent::Numbered(2, -1)]]);
     assert_eq!(room.days(), [Day(TODAY.0 - 1), TODAY].into());
-    let query =
-        SessionsQuery { window: Window::ALL, mcp: None, narrowed: false, as_of: Position::MAX, after: None, limit: 9 };
+    let query = SessionsQuery { as_of: Position::MAX, limit: 9, ..SessionsQuery::default() };
     let parts = room.store.sessions(&query).unwrap();
     assert_eq!(
         parts.iter().map(|part| (part.day, part.requests)).collect::<Vec<_>>(),

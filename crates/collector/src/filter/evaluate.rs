@@ -60,6 +60,13 @@ impl Expr {
     }
 }
 
+impl Test {
+    /// Whether a field that is this text meets it.
+    pub(crate) fn is_met_by_text(&self, text: &str) -> bool {
+        Found::Texts(vec![text.to_owned()]).meets(self)
+    }
+}
+
 impl Found {
     fn meets(&self, test: &Test) -> bool {
         match (self, test) {
@@ -92,8 +99,8 @@ impl Found {
 }
 
 fn is_found(word: &Pattern, Seen { request, user, .. }: Seen) -> bool {
-    let texts = [Some(&request.key.value), Some(&request.ip), Some(&request.endpoint), user.map(|user| &user.value)];
-    texts.into_iter().flatten().any(|text| word.is_contained_in(text))
+    let texts = [&request.key.value, &request.ip, &request.path, &request.endpoint];
+    texts.into_iter().chain(user.map(|user| &user.value)).any(|text| word.is_contained_in(text))
         || ids_of(word).is_some_and(|ids| ids.contains(&request.id) || ids.contains(&request.session_id))
 }
 
@@ -140,6 +147,7 @@ fn found_in_request(field: &Field, Seen { request, user, role }: Seen) -> Found 
             Found::Texts(own.map(|param| param.value.clone()).collect())
         }
         Field::Attack => Found::Texts(request.attacks.iter().map(|attack| attack.kind.clone()).collect()),
+        Field::Noise => Found::Flag(request.noise),
         Field::McpMethod => maybe(mcp.map(|mcp| &mcp.method)),
         Field::McpPrimitive => maybe(mcp.map(|mcp| &mcp.primitive)),
         Field::McpServer => maybe(mcp.map(|_| format!("{}{}", request.host, request.path)).as_ref()),
@@ -161,7 +169,6 @@ fn found_in_part(field: &Field, part: &SessionPart) -> Found {
         Field::SessionBytesOut => number(part.bytes_out),
         Field::SessionUsers => number(part.user_count),
         Field::SessionIps => number(part.ip_count),
-        Field::SessionEndpoints => number(part.endpoint_count),
         Field::SessionMcp => Found::Flag(part.mcp),
         _ => Found::Texts(Vec::new()),
     }

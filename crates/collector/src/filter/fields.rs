@@ -33,6 +33,7 @@ pub enum Field {
     KeyValue,
     Param(String),
     Attack,
+    Noise,
     McpMethod,
     McpPrimitive,
     McpServer,
@@ -47,7 +48,6 @@ pub enum Field {
     SessionBytesOut,
     SessionUsers,
     SessionIps,
-    SessionEndpoints,
     SessionMcp,
 }
 
@@ -202,7 +202,12 @@ pub static FIELDS: &[FieldInfo] = &[
     request(Field::Host, "host", Kind::Text, "host"),
     request(Field::Path, "path", Kind::Text, "path without query"),
     request(Field::Proto, "proto", Kind::Text, "protocol, such as HTTP/1.1"),
-    request(Field::Endpoint, "endpoint", Kind::Text, "method, host and path, such as GET shop.example/cart"),
+    request(
+        Field::Endpoint,
+        "endpoint",
+        Kind::Text,
+        "method, host and path template, such as GET shop.example/users/{id}",
+    ),
     request(Field::Status, "status", Kind::Status, "status of the answer"),
     short(Field::Duration, "duration_us", &["duration"], Kind::Duration, "time from start to end"),
     short(Field::Upstream, "upstream_us", &["upstream"], Kind::Duration, "time in upstreams"),
@@ -224,6 +229,7 @@ pub static FIELDS: &[FieldInfo] = &[
         "value of the context parameter NAME; other names in quotes: param.\"a b\"",
     ),
     request(Field::Attack, "attack", Kind::Text, "types of the attacks in the request, such as sqli"),
+    request(Field::Noise, "noise", Kind::Flag, "whether rules call the request noise"),
     request(Field::McpMethod, "mcp.method", Kind::Text, "method of an AI agent's call"),
     request(Field::McpPrimitive, "mcp.primitive", Kind::Text, "tool, prompt or resource of the call"),
     request(Field::McpServer, "mcp.server", Kind::Text, "host and path of the server that was called"),
@@ -238,6 +244,5 @@ pub static FIELDS: &[FieldInfo] = &[
     session(Field::SessionBytesOut, "session.bytes_out", Kind::Size, "bytes sent in all"),
     session(Field::SessionUsers, "session.users", Kind::Number, "different users that its requests name"),
     session(Field::SessionIps, "session.ips", Kind::Number, "different addresses"),
-    session(Field::SessionEndpoints, "session.endpoints", Kind::Number, "different endpoints"),
     session(Field::SessionMcp, "session.mcp", Kind::Flag, "whether calls of AI agents are in it"),
 ];

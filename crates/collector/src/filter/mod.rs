@@ -25,6 +25,7 @@ mod print;
 mod value;
 
 pub use bad::{BadFilter, Reason};
+pub(crate) use evaluate::ids_of;
 pub use evaluate::{Part, Seen};
 pub use fields::{FIELDS, Field, FieldInfo, Kind, Level};
 pub use network::Network;
@@ -57,7 +58,7 @@ pub enum Expr {
     Or(Vec<Expr>),
     /// The contrary.
     Not(Box<Expr>),
-    /// A bare word: users, key values, addresses and endpoints that contain it, and ids that begin with it.
+    /// A bare word: users, key values, addresses, paths and endpoints that contain it, and ids that begin with it.
     Word(Pattern),
     /// A field and what it must be.
     Term(Field, Test),

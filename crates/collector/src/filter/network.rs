@@ -12,6 +12,15 @@ pub struct Network {
 }
 
 impl Network {
+    /// What its addresses, written in IPv4, begin with; `None` when it holds none of those.
+    pub fn ipv4_beginning(&self) -> Option<String> {
+        let IpAddr::V4(v4) = self.address else { return None };
+        let whole = self.bits as usize / 8;
+        let octets = v4.octets().map(|octet| octet.to_string());
+        let dot = if whole == 4 || whole == 0 { "" } else { "." };
+        Some(octets.into_iter().take(whole).collect::<Vec<_>>().join(".") + dot)
+    }
+
     /// Whether it holds the address, or the whole of the range, that `text` names; false for other texts,
     /// as pseudonyms.
     pub fn holds(&self, text: &str) -> bool {

@@ -13,6 +13,7 @@ use super::{
     StoryQuery, TailQuery, Tailed, Window,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
+use crate::filter::{Filter, Part, Seen};
 use crate::geo;
 use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
 
@@ -81,11 +82,35 @@ impl Inner {
     fn name(&self, parts: &mut [SessionPart], as_of: Position) {
         let days: Vec<Day> = self.days.keys().copied().collect();
         let known = |day: Day, _: &[Id]| {
-            let rows = self.days.get(&day).map(|day| day.rows.as_slice()).unwrap_or_default();
-            let parts = day_parts(&self.endpoints, day, rows, as_of, Window::ALL);
-            Ok::<_, Infallible>(parts.into_iter().map(|p| (p.id, Named { user: p.user, role: p.role })).collect())
+            let rows = self.days.get(&day).map(|day| self.shown_rows(&day.rows)).unwrap_or_default();
+            let parts = day_parts(day, &rows, as_of).into_iter().map(|(part, _)| part);
+            Ok::<_, Infallible>(parts.map(|p| (p.id, Named { user: p.user, role: p.role })).collect())
         };
         let Ok(()) = parts::name_by_other_days(parts, &days, known);
+    }
+
+    /// Rows as readers see them.
+    fn shown_rows(&self, rows: &[Row]) -> Vec<Row> {
+        rows.iter().map(|row| Row { request: self.shown(row), ..row.clone() }).collect()
+    }
+
+    /// The parts of all pages of a list, in no order.
+    fn listed(&self, query: &SessionsQuery) -> Vec<SessionPart> {
+        let mut listed = Vec::new();
+        for (&day, rows) in &self.days {
+            let rows = self.shown_rows(&rows.rows);
+            let mut matched: HashMap<Id, u64> = HashMap::new();
+            for row in meeting(day, &rows, query.as_of, query.window, query.filter.as_ref()) {
+                *matched.entry(row.request.session_id).or_default() += 1;
+            }
+            for (part, _) in day_parts(day, &rows, query.as_of) {
+                let matched = matched.get(&part.id).copied();
+                if matched.is_some() && query.mcp.is_none_or(|mcp| part.mcp == mcp) {
+                    listed.push(SessionPart { matched: matched.filter(|_| query.narrowed), ..part });
+                }
+            }
+        }
+        listed
     }
 }
 
@@ -140,51 +165,47 @@ impl Store for MemoryStore {
 
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
         let inner = self.lock();
-        let mut found: Vec<_> = inner
-            .days
-            .iter()
-            .filter(|(day, _)| query.window.touches(**day))
-            .flat_map(|(&day, rows)| day_parts(&inner.endpoints, day, &rows.rows, query.as_of, query.window))
-            .filter(|part| {
-                part.matched > Some(0)
-                    && query.mcp.is_none_or(|mcp| part.mcp == mcp)
-                    && query.after.is_none_or(|(last_seen, id)| {
-                        part.last_seen < last_seen || (part.last_seen == last_seen && part.id > id)
-                    })
-            })
-            .map(|part| SessionPart { matched: part.matched.filter(|_| query.narrowed), ..part })
-            .collect();
-        found.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then(a.id.cmp(&b.id)));
+        let mut found = inner.listed(query);
+        let place = |part: &SessionPart| query.order.place(part);
+        found.retain(|part| query.after.is_none_or(|after| query.order.compare(&place(part), &after).is_gt()));
+        found.sort_by(|a, b| query.order.compare(&place(a), &place(b)));
         found.truncate(query.limit);
         inner.name(&mut found, query.as_of);
         Ok(found)
+    }
+
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+        Ok(self.lock().listed(query).len() as u64)
     }
 
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         let inner = self.lock();
         let parts = inner.days.iter().rev().flat_map(|(&day, rows)| {
             let own: Vec<_> = rows.rows.iter().filter(|row| row.request.session_id == session).cloned().collect();
-            day_parts(&inner.endpoints, day, &own, as_of, Window::ALL)
+            day_parts(day, &inner.shown_rows(&own), as_of).into_iter().map(|(part, _)| part).collect::<Vec<_>>()
         });
-        let mut parts: Vec<_> = parts.map(|part| SessionPart { matched: None, ..part }).collect();
+        let mut parts: Vec<_> = parts.collect();
         inner.name(&mut parts, as_of);
         Ok(parts)
     }
 
     fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
         let order = |r: &Request| (r.ts, r.conn, r.n, r.id);
+        let follows =
+            |row: &&Row, after| (order(&row.request) > after) != query.descending && order(&row.request) != after;
         let inner = self.lock();
-        let rows = inner.days.values().flat_map(|day| &day.rows);
-        let mut found: Vec<_> = rows
-            .filter(|row| {
-                row.request.session_id == query.session
-                    && row.arrival.pos < query.as_of
-                    && query.window.contains(row.request.ts)
-                    && query.after.is_none_or(|after| order(&row.request) > after)
-            })
+        let days: Vec<_> = inner.days.iter().map(|(&day, rows)| (day, inner.shown_rows(&rows.rows))).collect();
+        let mut found: Vec<_> = days
+            .iter()
+            .flat_map(|(day, rows)| meeting(*day, rows, query.as_of, query.window, query.filter.as_ref()))
+            .filter(|row| query.session.is_none_or(|session| row.request.session_id == session))
+            .filter(|row| query.after.is_none_or(|after| follows(row, after)))
             .collect();
         found.sort_by_key(|row| (order(&row.request), row.arrival));
-        Ok(found.into_iter().take(query.limit).map(|row| inner.shown(row)).collect())
+        if query.descending {
+            found.reverse();
+        }
+        Ok(found.into_iter().take(query.limit).map(|row| row.request.clone()).collect())
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
@@ -204,15 +225,19 @@ impl Store for MemoryStore {
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         let position = self.position();
-        let mut rows = self.all_rows();
-        rows.retain(|row| row.arrival.pos < position && query.after.is_none_or(|after| row.arrival > after));
+        let rows = self.all_rows();
+        let mut rows = self.lock().shown_rows(&rows);
+        rows.retain(|row| {
+            row.arrival.pos < position
+                && query.after.is_none_or(|after| row.arrival > after)
+                && query.filter.as_ref().is_none_or(|filter| filter.matches(seen(row), None))
+        });
         match query.after {
             Some(_) => rows.truncate(query.limit),
             None => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
         }
-        let last = rows.last().map(|row| row.arrival).or(query.after);
-        let inner = self.lock();
-        Ok(Tailed { requests: rows.iter().map(|row| inner.shown(row)).collect(), last })
+        let last = query.last(position, rows.len(), rows.last().map(|row| row.arrival));
+        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last })
     }
 
     fn rows_by_day(&self) -> BTreeMap<Day, u64> {
@@ -252,29 +277,39 @@ impl Store for MemoryStore {
     }
 }
 
-/// The parts of one day; `matched` is the number of requests that the window leaves.
-fn day_parts(endpoints: &Endpoints, day: Day, rows: &[Row], as_of: Position, window: Window) -> Vec<SessionPart> {
+fn seen(row: &Row) -> Seen<'_> {
+    Seen { request: &row.request, user: row.user.as_ref(), role: row.role.as_ref() }
+}
+
+/// The parts of one day, each with its rows.
+fn day_parts(day: Day, rows: &[Row], as_of: Position) -> Vec<(SessionPart, Vec<&Row>)> {
     let mut sessions: BTreeMap<Id, Vec<&Row>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.arrival.pos < as_of) {
         sessions.entry(row.request.session_id).or_default().push(row);
     }
-    sessions
-        .into_iter()
-        .map(|(id, rows)| {
-            let matched = rows.iter().filter(|row| window.contains(row.request.ts)).count() as u64;
-            SessionPart { matched: Some(matched), ..part(endpoints, id, day, &rows) }
-        })
-        .collect()
+    sessions.into_iter().map(|(id, rows)| (part(id, day, &rows), rows)).collect()
 }
 
-fn part(endpoints: &Endpoints, id: Id, day: Day, rows: &[&Row]) -> SessionPart {
+/// The requests of one day that window and filter leave.
+fn meeting<'a>(day: Day, rows: &'a [Row], as_of: Position, window: Window, filter: Option<&Filter>) -> Vec<&'a Row> {
+    let parts = day_parts(day, rows, as_of).into_iter().flat_map(|(facts, mut rows)| {
+        rows.retain(|row| window.contains(row.request.ts));
+        let requests: Vec<_> = rows.iter().map(|row| seen(row)).collect();
+        let part = Part { facts: &facts, requests: &requests };
+        rows.retain(|row| filter.is_none_or(|filter| filter.matches(seen(row), Some(part))));
+        rows
+    });
+    parts.collect()
+}
+
+fn part(id: Id, day: Day, rows: &[&Row]) -> SessionPart {
     let requests = || rows.iter().map(|row| &row.request);
     let first_seen = requests().map(|r| r.ts).min().unwrap_or_default();
     let last_seen = requests().map(|r| r.ts).max().unwrap_or_default();
     let users = last_seen_first(rows, |row| row.user.as_ref());
     let roles = last_seen_first(rows, |row| row.role.as_ref());
     let ips = busiest_texts(requests().map(|r| r.ip.as_str()));
-    let endpoints = busiest(rows.iter().map(|row| parts::endpoint(endpoints, row.shape, &row.request)));
+    let endpoints = busiest(requests().map(|r| r.endpoint.clone()));
     let key = |r: &Request| (r.key.source.clone(), r.key.name.clone(), r.key.value.clone(), r.key.hashed);
     let networks = top(busiest_texts(requests().flat_map(|r| r.network.as_deref())), parts::NETWORKS);
     SessionPart {

@@ -18,7 +18,7 @@ pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
-pub use query::{RequestsQuery, SessionsQuery, TailQuery, Tailed, Window};
+pub use query::{Place, RequestsQuery, SessionsBy, SessionsOrder, SessionsQuery, TailQuery, Tailed, Window};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
 
 use crate::endpoints::{Endpoints, Figures, ShapeId};
@@ -94,10 +94,13 @@ pub trait Store: Send + Sync + 'static {
     /// A page of the list of sessions.
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError>;
 
+    /// Parts that all pages of a list hold together; order, place and limit do not matter.
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError>;
+
     /// All parts of one session, the newest first.
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError>;
 
-    /// A page of a session's requests.
+    /// A page of requests, of one session or of all.
     fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError>;
 
     /// Which of these requests are there, of those told by their id.

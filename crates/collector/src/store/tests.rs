@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::duckdb::{DuckStore, Limits};
 use super::memory::MemoryStore;
 use super::*;
+use crate::filter::Filter;
+use crate::filter::tests::filter;
 use crate::model::{Attack, Graphql, KeyCount, Mcp, Param, Who};
 
 const FIRST_DAY: i32 = 20_000;
@@ -30,7 +32,7 @@ fn row(pos: Position, ordinal: u32, seed: u64) -> Row {
             id: Id(id.to_be_bytes()),
             session_id: Id([session * 77; 16]),
             ts: Micros(Day(day).start().0 + 3_600_000_000 + pick(12, 7) as i64 * 1_000_000),
-            node: "edge".into(),
+            node: ["edge", "a", "100%", "'; DROP TABLE requests; --"][pick(56, 4) as usize].into(),
             application: ["", "shop", "bank"][pick(14, 3) as usize].into(),
             endpoint: format!("{method} {host}{path}"),
             method,
@@ -115,7 +117,41 @@ fn window(from: i64, to: i64) -> Window {
     Window { from: moment(from), to: moment(to) }
 }
 
-fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
+/// States and windows of questions.
+fn states(store: &dyn Store) -> [(Position, Window, Option<bool>); 4] {
+    let seconds = Window { from: window(1, 0).from, to: Micros(window(1, 0).from.0 + 3_000_000) };
+    [
+        (u64::MAX, Window::ALL, None),
+        (store.position() / 2, Window::ALL, Some(true)),
+        (u64::MAX, window(1, 26), Some(false)),
+        (u64::MAX, seconds, None),
+    ]
+}
+
+/// Walks all pages.
+fn sessions_of_both(memory: &dyn Store, duck: &dyn Store, mut query: SessionsQuery) {
+    let mut count = 0;
+    loop {
+        let page = memory.sessions(&query).unwrap();
+        assert_eq!(page, duck.sessions(&query).unwrap(), "{query:?}");
+        count += page.len() as u64;
+        let Some(last) = page.last() else { break };
+        query.after = Some(query.order.place(last));
+    }
+    assert_eq!(memory.count_sessions(&query).unwrap(), count);
+    assert_eq!(duck.count_sessions(&query).unwrap(), count, "{query:?}");
+}
+
+fn requests_of_both(memory: &dyn Store, duck: &dyn Store, mut query: RequestsQuery) {
+    loop {
+        let page = memory.requests(&query).unwrap();
+        assert_eq!(page, duck.requests(&query).unwrap(), "{query:?}");
+        let Some(last) = page.last() else { break };
+        query.after = Some((last.ts, last.conn, last.n, last.id));
+    }
+}
+
+fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter) {
     assert_eq!(memory.rows(), duck.rows());
     assert_eq!(memory.newest(), duck.newest());
     assert_eq!(memory.position(), duck.position());
@@ -124,20 +160,16 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
         assert_eq!(memory.figures(day).unwrap(), duck.figures(day).unwrap());
     }
     assert_eq!(memory.resume().unwrap().seqs, duck.resume().unwrap().seqs);
-    for (as_of, window, mcp) in [
-        (u64::MAX, Window::ALL, None),
-        (memory.position() / 2, Window::ALL, Some(true)),
-        (u64::MAX, window(1, 26), Some(false)),
-        (u64::MAX, Window { from: window(1, 0).from, to: Micros(window(1, 0).from.0 + 3_000_000) }, None),
-    ] {
-        let mut after = None;
-        loop {
-            let narrowed = window != Window::ALL || mcp.is_some();
-            let query = SessionsQuery { window, mcp, narrowed, as_of, after, limit: pages };
-            let page = memory.sessions(&query).unwrap();
-            assert_eq!(page, duck.sessions(&query).unwrap());
-            let Some(last) = page.last() else { break };
-            after = Some((last.last_seen, last.id));
+    let orders =
+        [SessionsBy::LastSeen, SessionsBy::FirstSeen, SessionsBy::Requests, SessionsBy::Duration, SessionsBy::BytesOut];
+    let mut orders =
+        orders.into_iter().flat_map(|by| [false, true].map(|ascending| SessionsOrder { by, ascending })).cycle();
+    for (as_of, window, mcp) in states(memory) {
+        for filter in [None, Some(filter.clone())] {
+            let narrowed = window != Window::ALL || mcp.is_some() || filter.is_some();
+            let order = orders.next().unwrap();
+            let query = SessionsQuery { window, mcp, filter, narrowed, order, as_of, after: None, limit: pages };
+            sessions_of_both(memory, duck, query);
         }
         for session in [0, 77, 154, 231].map(|n| Id([n; 16])) {
             for visit_gap in [1, 2_000_000, 86_400_000_000] {
@@ -149,22 +181,20 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
                 assert_eq!(memory.related(&query).unwrap(), duck.related(&query).unwrap());
             }
             assert_eq!(memory.parts(session, as_of).unwrap(), duck.parts(session, as_of).unwrap());
-            let mut after = None;
-            loop {
-                let query = RequestsQuery { session, window, as_of, after, limit: pages };
-                let page = memory.requests(&query).unwrap();
-                assert_eq!(page, duck.requests(&query).unwrap());
-                let Some(last) = page.last() else { break };
-                after = Some((last.ts, last.conn, last.n, last.id));
-            }
+        }
+        for (session, descending) in [(None, true), (Some(Id([0; 16])), false), (Some(Id([77; 16])), true)] {
+            let query = RequestsQuery { session, window, descending, as_of, limit: pages, ..RequestsQuery::default() };
+            requests_of_both(memory, duck, query);
         }
     }
     for after in [None, Some(Arrival::default()), Some(Arrival { pos: 2, ordinal: 1 })] {
-        let query = TailQuery { after, limit: 5 };
-        assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap());
+        for filter in [None, Some(filter.clone())] {
+            let query = TailQuery { after, filter, limit: 5 };
+            assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap(), "{query:?}");
+        }
     }
     let ids: Vec<_> =
-        memory.tail(&TailQuery { after: None, limit: 20 }).unwrap().requests.iter().map(|r| r.id).collect();
+        memory.tail(&TailQuery { limit: 20, ..TailQuery::default() }).unwrap().requests.iter().map(|r| r.id).collect();
     assert_eq!(memory.known(&ids).unwrap(), duck.known(&ids).unwrap());
     for &id in ids.iter().chain([&Id([9; 16])]) {
         assert_eq!(memory.request(id).unwrap(), duck.request(id).unwrap());
@@ -180,6 +210,7 @@ proptest! {
         again in 0usize..6,
         forget in 0i32..3,
         pages in 3usize..20,
+        filter in filter(),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let memory = MemoryStore::default();
@@ -197,12 +228,106 @@ proptest! {
                 memory.apply(&shaped(batch.clone(), &memory)).unwrap();
             }
         }
-        ask_both(&memory, &duck, pages);
+        ask_both(&memory, &duck, pages, &filter);
         let day = Day(FIRST_DAY + forget);
         prop_assert_eq!(memory.forget_before(day).unwrap(), duck.forget_before(day).unwrap());
-        ask_both(&memory, &duck, pages);
+        ask_both(&memory, &duck, pages, &filter);
         duck.check().unwrap();
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_filter_finds_in_the_files_what_it_finds_in_plain_memory(
+        seeds in prop::collection::vec(any::<u64>(), 10..40),
+        filters in prop::collection::vec(filter(), 16),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (memory, duck) = (MemoryStore::default(), open(dir.path()).unwrap());
+        for batch in batches(&[seeds]) {
+            memory.apply(&shaped(batch.clone(), &memory)).unwrap();
+            duck.apply(&shaped(batch, &duck)).unwrap();
+        }
+        for filter in filters {
+            let text = filter.to_string();
+            for window in [Window::ALL, window(1, 26)] {
+                let filter = Some(filter.clone());
+                let query = SessionsQuery { window, filter, narrowed: true, as_of: 1, limit: 99, ..SessionsQuery::default() };
+                let found = memory.sessions(&query).unwrap();
+                if window == Window::ALL {
+                    prop_assert_eq!(&found, &duck.sessions(&query).unwrap(), "{}", text);
+                }
+                prop_assert_eq!(duck.count_sessions(&query).unwrap(), found.len() as u64, "{}", text);
+                for session in [None, found.first().map(|part| part.id)] {
+                    let filter = query.filter.clone();
+                    let query = RequestsQuery { session, window, filter, as_of: 1, limit: 99, ..RequestsQuery::default() };
+                    let requests = memory.requests(&query).unwrap();
+                    prop_assert_eq!(&requests, &duck.requests(&query).unwrap(), "{}", text);
+                    let matched: u64 = found.iter().filter_map(|part| part.matched).sum();
+                    prop_assert!(session.is_some() || requests.len() as u64 == matched, "{}", text);
+                }
+            }
+            let query = TailQuery { filter: Some(filter), limit: 99, ..TailQuery::default() };
+            prop_assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap(), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn hostile_texts_in_a_filter_are_looked_for_and_never_change_the_query() {
+    let dir = tempfile::tempdir().unwrap();
+    let (memory, duck) = (MemoryStore::default(), open(dir.path()).unwrap());
+    let hostile = [
+        "'; DROP TABLE requests; --",
+        "\"",
+        "''",
+        "%",
+        "_",
+        "\\",
+        "\\%",
+        "nul\0nul",
+        "\u{202E}",
+        "?",
+        "$1",
+        "*",
+        "{day}",
+        "') OR true --",
+        "{ids}",
+        "{arrivals}",
+        "\n",
+        "é",
+        "\u{10FFFF}",
+    ];
+    let rows = (0..).zip(hostile).map(|(n, text)| {
+        let mut row = row(0, n, 0);
+        row.request.path = text.into();
+        row.request.user_agent = text.into();
+        row.request.params = vec![Param { name: text.into(), value: text.into(), ..Param::default() }];
+        row
+    });
+    let batch = batch(0, 1, rows);
+    memory.apply(&batch).unwrap();
+    duck.apply(&batch).unwrap();
+    for text in hostile {
+        let quoted = crate::filter::Pattern::literal(text);
+        for filter in [
+            format!("path={quoted}"),
+            format!("user_agent IN ({quoted},{quoted}) AND path={quoted}"),
+            format!("param.{quoted}={quoted}"),
+            format!("param.{quoted}:* AND ua:{quoted} AND path={quoted}"),
+            format!("any(path={quoted}) AND count(path={quoted})=1 AND path={quoted}"),
+        ] {
+            let filter = Some(Filter::parse(&filter).unwrap());
+            let query = RequestsQuery { filter, as_of: 1, limit: 99, ..RequestsQuery::default() };
+            let paths: Vec<_> = duck.requests(&query).unwrap().into_iter().map(|r| r.path).collect();
+            assert_eq!(paths, [text], "{query:?}");
+            assert_eq!(memory.requests(&query).unwrap(), duck.requests(&query).unwrap());
+        }
+    }
+    assert_eq!(duck.rows(), hostile.len() as u64);
+    duck.check().unwrap();
 }
 
 /// The rows of one session: day, and who it names.
@@ -223,7 +348,7 @@ fn a_user_names_the_session_on_later_days_too_and_on_earlier_ones_when_it_had_no
     let rows = [(0, None), (1, Some("ada")), (1, Some("bela")), (1, None), (2, None), (3, Some("cleo")), (4, None)];
     for store in stores {
         store.apply(&named_rows(&rows)).unwrap();
-        let query = SessionsQuery { window: Window::ALL, mcp: None, narrowed: false, as_of: 1, after: None, limit: 9 };
+        let query = SessionsQuery { as_of: 1, limit: 9, ..SessionsQuery::default() };
         for parts in [store.sessions(&query).unwrap(), store.parts(Id([0; 16]), 1).unwrap()] {
             let who = |who: &Option<Who>| who.as_ref().map(|who| who.value.clone()).unwrap_or_default();
             let told: Vec<_> = parts.iter().map(|part| (who(&part.user), who(&part.role), part.user_count)).collect();

@@ -20,6 +20,12 @@ pub(super) struct ProblemBody {
     /// The parameter that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
+    /// Where in a filter it is wrong, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// How many bytes of a filter are wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<u64>,
 }
 
 /// Errors: status, end of the type, title, an example of a detail, the parameter in it.
@@ -65,7 +71,7 @@ pub(super) fn components(schema: &Schema) -> Map<String, Value> {
         let parameter = Some(*parameter).filter(|name| !name.is_empty()).map(str::to_owned);
         let (title, detail) = ((*title).to_owned(), (*detail).to_owned());
         let r#type = format!("urn:api-sessions:problem:{kind}");
-        let example = ProblemBody { r#type, title, status: *status, detail, parameter };
+        let example = ProblemBody { r#type, title, status: *status, detail, parameter, offset: None, length: None };
         let content = json!({ "application/problem+json": { "schema": schema, "example": example } });
         (status.to_string(), json!({ "description": example.title, "content": content }))
     };

@@ -69,6 +69,9 @@ impl Store for FullDisk {
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
         self.memory.sessions(query)
     }
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+        self.memory.count_sessions(query)
+    }
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         self.memory.parts(session, as_of)
     }

@@ -12,11 +12,15 @@
 
 mod columns;
 mod files;
+mod filter;
+mod list;
+mod network;
 mod positions;
 mod read;
 mod readers;
 mod shapes;
 mod sql;
+mod statement;
 mod story;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -33,8 +37,8 @@ use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, DayBatch, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, Stories,
-    StoryQuery, TailQuery, Tailed,
+    Batch, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError,
+    Stories, StoryQuery, TailQuery, Tailed,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
@@ -420,20 +424,38 @@ impl Store for DuckStore {
 
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
         self.read(|connection, days| {
-            let mut found = Vec::new();
-            for &day in days.iter().rev().filter(|&&day| query.window.touches(day)) {
-                // A part's last request is on its day: no newer day can follow the page before.
-                if query.after.is_some_and(|(last_seen, _)| day > last_seen.day()) {
-                    continue;
-                }
-                let limit = query.limit.saturating_sub(found.len());
-                if limit == 0 {
-                    break;
-                }
-                found.extend(read::sessions(connection, day, query, limit, &self.shapes.endpoints)?);
+            let mut days_in_order = days.to_vec();
+            if !query.order.ascending {
+                days_in_order.reverse();
             }
+            let mut places: Vec<(Place, u64)> = Vec::new();
+            for &day in days_in_order.iter().filter(|&&day| query.window.touches(day)) {
+                // Parts of one day stand together then.
+                if query.order.is_by_time() {
+                    let passed = |after: Place| if query.order.ascending { day < after.day } else { day > after.day };
+                    if query.after.is_some_and(passed) {
+                        continue;
+                    }
+                    if places.len() >= query.limit {
+                        break;
+                    }
+                }
+                places.extend(list::page(connection, day, query, query.limit, &self.shapes.endpoints)?);
+            }
+            places.sort_by(|(a, _), (b, _)| query.order.compare(a, b));
+            places.truncate(query.limit);
+            let mut found = read::listed(connection, query, &places, &self.shapes.endpoints)?;
             name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, query.as_of))?;
             Ok(found)
+        })
+    }
+
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+        self.read(|connection, days| {
+            days.iter()
+                .filter(|&&day| query.window.touches(day))
+                .map(|&day| list::count(connection, day, query, &self.shapes.endpoints))
+                .sum()
         })
     }
 
@@ -450,16 +472,21 @@ impl Store for DuckStore {
 
     fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
         self.read(|connection, days| {
+            let mut days = days.to_vec();
+            if query.descending {
+                days.reverse();
+            }
+            let passed = |day: Day, after: Day| if query.descending { day > after } else { day < after };
             let mut found = Vec::new();
             for &day in days.iter().filter(|&&day| query.window.touches(day)) {
-                if query.after.is_some_and(|(ts, ..)| day < ts.day()) {
+                if query.after.is_some_and(|(ts, ..)| passed(day, ts.day())) {
                     continue;
                 }
                 let limit = query.limit.saturating_sub(found.len());
                 if limit == 0 {
                     break;
                 }
-                found.extend(read::requests_of(connection, day, query, limit, &self.shapes.endpoints)?);
+                found.extend(read::requests_in_order(connection, day, query, limit, &self.shapes.endpoints)?);
             }
             Ok(found)
         })
@@ -502,7 +529,7 @@ impl Store for DuckStore {
                 Some(_) => found.truncate(query.limit),
                 None => drop(found.drain(..found.len().saturating_sub(query.limit))),
             }
-            let last = found.last().map(|(arrival, _)| *arrival).or(query.after);
+            let last = query.last(as_of, found.len(), found.last().map(|(arrival, _)| *arrival));
             Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last })
         })
     }
@@ -551,7 +578,9 @@ fn engine(temp: &Path, limits: Limits) -> duckdb::Result<Connection> {
         .with("preserve_insertion_order", "false")?
         // Checkpoints happen when `checkpoint` is called, not within a batch.
         .with("checkpoint_threshold", "1GB")?;
-    Connection::open_in_memory_with_flags(config)
+    let connection = Connection::open_in_memory_with_flags(config)?;
+    network::register(&connection)?;
+    Ok(connection)
 }
 
 /// What the engine's error means for the server.

@@ -1,19 +1,21 @@
 //! Queries on one day file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
-use super::{failed, halves, joined, sql};
+use super::filter::{self, Compiled};
+use super::statement::Statement;
+use super::{failed, halves, joined, list, sql};
 use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
 use crate::geo;
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
 use crate::store::parts::{self, Named, status_class};
-use crate::store::{Arrival, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
+use crate::store::{Arrival, Place, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
 
 /// Runs a statement with bound values and reads each row.
-fn select<T>(
+pub(super) fn select<T>(
     connection: &Connection,
     day: Day,
     text: &str,
@@ -57,39 +59,26 @@ pub(super) fn known(connection: &Connection, day: Day, ids: &[Id]) -> Result<Vec
     select(connection, day, &text, id_values(ids), |row| Ok(joined(row.get(0)?, row.get(1)?)))
 }
 
-/// A page of the day's parts.
-pub(super) fn sessions(
+/// The parts at some places, in the order of the places.
+pub(super) fn listed(
     connection: &Connection,
-    day: Day,
     query: &SessionsQuery,
-    rows: usize,
+    places: &[(Place, u64)],
     endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
-    let mut values =
-        vec![Value::BigInt(query.window.from.0), Value::BigInt(query.window.to.0), Value::UBigInt(query.as_of)];
-    let mut conditions = String::new();
-    if let Some(mcp) = query.mcp {
-        conditions.push_str(sql::PAGE_MCP);
-        values.push(Value::Boolean(mcp));
+    let days: BTreeSet<Day> = places.iter().map(|(place, _)| place.day).collect();
+    let mut found: HashMap<(Day, Id), SessionPart> = HashMap::new();
+    for day in days {
+        let ids: Vec<_> =
+            places.iter().map(|(place, _)| place).filter(|place| place.day == day).map(|p| p.id).collect();
+        found.extend(
+            parts(connection, day, &ids, query.as_of, endpoints)?.into_iter().map(|part| ((day, part.id), part)),
+        );
     }
-    if let Some((last_seen, id)) = query.after {
-        conditions.push_str(sql::PAGE_AFTER);
-        let (hi, lo) = halves(id);
-        let last_seen = Value::BigInt(last_seen.0);
-        let ids = [hi, hi, lo].map(Value::UBigInt);
-        values.extend([last_seen.clone(), last_seen].into_iter().chain(ids));
-    }
-    values.push(limit(rows));
-    let page = select(connection, day, &sql::PAGE.replace("{conditions}", &conditions), values, |row| {
-        Ok((joined(row.get(0)?, row.get(1)?), row.get::<_, u64>(3)?))
-    })?;
-    let ids: Vec<_> = page.iter().map(|(id, _)| *id).collect();
-    let mut found: HashMap<_, _> =
-        parts(connection, day, &ids, query.as_of, endpoints)?.into_iter().map(|part| (part.id, part)).collect();
     let matched = |count| Some(count).filter(|_| query.narrowed);
-    let in_order = page
-        .into_iter()
-        .filter_map(|(id, count)| found.remove(&id).map(|part| SessionPart { matched: matched(count), ..part }));
+    let in_order = places.iter().filter_map(|(place, count)| {
+        found.remove(&(place.day, place.id)).map(|part| SessionPart { matched: matched(*count), ..part })
+    });
     Ok(in_order.collect())
 }
 
@@ -329,26 +318,34 @@ pub(super) fn figures(connection: &Connection, day: Day) -> Result<HashMap<Shape
     Ok(figures)
 }
 
-/// The page of a session's requests that lies on the day.
-pub(super) fn requests_of(
+/// The page of a list of requests that lies on the day.
+pub(super) fn requests_in_order(
     connection: &Connection,
     day: Day,
     query: &RequestsQuery,
     rows: usize,
     endpoints: &Endpoints,
 ) -> Result<Vec<Request>, StoreError> {
-    let mut condition = sql::OF_SESSION.to_owned();
-    let mut values = id_values(&[query.session]);
-    values.push(Value::UBigInt(query.as_of));
-    values.extend([query.window.from, query.window.to].map(|moment| Value::BigInt(moment.0)));
+    let compiled = Compiled::of(query.filter.as_ref(), endpoints);
+    let scope = list::scope(query.as_of, query.session);
+    let mut conditions = scope.clone().add(list::within(query.window));
+    for condition in compiled.requests.iter().chain(&compiled.session) {
+        conditions = conditions.add(" AND ").add(condition.clone());
+    }
     if let Some((ts, conn, n, id)) = query.after {
-        condition = format!("{condition} {}", sql::OF_SESSION_AFTER);
         let (hi, lo) = halves(id);
         let ts = Value::BigInt(ts.0);
-        values.extend([ts.clone(), ts]);
-        values.extend([conn, conn, n, n, hi, hi, lo].map(Value::UBigInt));
+        let values = [conn, conn, n, n, hi, hi, lo].map(Value::UBigInt);
+        let text = if query.descending { sql::BY_TIME_BEFORE } else { sql::BY_TIME_AFTER };
+        conditions = conditions.add(Statement::with(text, [ts.clone(), ts].into_iter().chain(values)));
     }
-    let found = requests(connection, day, &sql::requests(&condition, sql::BY_TIME), values, rows, endpoints)?;
+    let (with, join) = match compiled.speaks_of_session() {
+        true => (list::sessions(&compiled, &scope, query.window), sql::WITH_SESSION),
+        false => (Statement::default(), ""),
+    };
+    let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
+    let whole = with.add(sql::requests(join, conditions, order));
+    let found = requests(connection, day, whole, rows, endpoints)?;
     Ok(found.into_iter().map(|(_, request)| request).collect())
 }
 
@@ -362,7 +359,8 @@ pub(super) fn request(
 ) -> Result<Option<Request>, StoreError> {
     let mut values = id_values(&[id]);
     values.push(Value::UBigInt(as_of));
-    let found = requests(connection, day, &sql::requests(sql::WITH_ID, "pos, ordinal"), values, 1, endpoints)?;
+    let wanted = Statement::with(sql::WITH_ID, values);
+    let found = requests(connection, day, sql::requests("", wanted, "pos, ordinal"), 1, endpoints)?;
     Ok(found.into_iter().next().map(|(_, request)| request))
 }
 
@@ -374,27 +372,29 @@ pub(super) fn arrived(
     as_of: Position,
     endpoints: &Endpoints,
 ) -> Result<Vec<(Arrival, Request)>, StoreError> {
-    let mut values = vec![Value::UBigInt(as_of)];
-    let (condition, order) = match query.after {
-        None => (sql::ARRIVED.to_owned(), "pos DESC, ordinal DESC"),
+    let arrived = Statement::with(sql::ARRIVED, [Value::UBigInt(as_of)]);
+    let (mut condition, order) = match query.after {
+        None => (arrived, "pos DESC, ordinal DESC"),
         Some(Arrival { pos, ordinal }) => {
-            values.extend([Value::UBigInt(pos), Value::UBigInt(pos), Value::UInt(ordinal)]);
-            (format!("{} {}", sql::ARRIVED, sql::ARRIVED_AFTER), "pos, ordinal")
+            let after = [Value::UBigInt(pos), Value::UBigInt(pos), Value::UInt(ordinal)];
+            (arrived.add(Statement::with(sql::ARRIVED_AFTER, after)), "pos, ordinal")
         }
     };
-    requests(connection, day, &sql::requests(&condition, order), values, query.limit, endpoints)
+    if let Some(filter) = &query.filter {
+        condition = condition.add(" AND ").add(filter::of_requests_alone(filter, endpoints));
+    }
+    requests(connection, day, sql::requests("", condition, order), query.limit, endpoints)
 }
 
 fn requests(
     connection: &Connection,
     day: Day,
-    text: &str,
-    mut values: Vec<Value>,
+    statement: Statement,
     rows: usize,
     endpoints: &Endpoints,
 ) -> Result<Vec<(Arrival, Request)>, StoreError> {
-    values.push(limit(rows));
-    let mut found = select(connection, day, text, values, |row| read_request(row, endpoints))?;
+    let Statement { text, values } = statement.add(Statement::with(" LIMIT ?", [limit(rows)]));
+    let mut found = select(connection, day, &text, values, |row| read_request(row, endpoints))?;
     if found.is_empty() {
         return Ok(found);
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod story;
 
+use super::statement::Statement;
 use crate::model::Day;
 
 /// The name under which a day's file is attached.
@@ -79,19 +80,6 @@ pub(super) const APPLIED: &str = "INSERT INTO {day}.applied VALUES (?)";
 pub(super) const KNOWN: &str = "
 SELECT DISTINCT id_hi, id_lo FROM {day}.requests
 WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
-
-/// The page of a day's parts: id, last seen, requests that the window leaves.
-/// Bound: window from, window to, as_of.
-pub(super) const PAGE: &str = "
-SELECT sid_hi, sid_lo, max(ts) AS last_seen, count(*) FILTER (ts >= ? AND ts < ?) AS matched
-FROM {day}.requests WHERE pos < ? GROUP BY sid_hi, sid_lo HAVING matched > 0{conditions}
-ORDER BY last_seen DESC, sid_hi, sid_lo LIMIT ?";
-
-/// Those with calls of AI agents, or those without. Bound: which.
-pub(super) const PAGE_MCP: &str = " AND bool_or(mcp_method IS NOT NULL) = ?";
-/// What follows the end of the page before. Bound: last seen, last seen, hi, hi, lo.
-pub(super) const PAGE_AFTER: &str =
-    " AND (last_seen < ? OR (last_seen = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo > ?))))";
 
 /// The rows of some sessions, read once for all that is asked of them. Bound: the ids, as_of.
 pub(super) const PICK: &str = "
@@ -175,18 +163,27 @@ const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, c
  key_source, key_name, key_value, key_hashed,
  mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation, shape, country, network, noise";
 
-/// Requests that meet a condition.
-pub(super) fn requests(condition: &str, order: &str) -> String {
-    format!("SELECT {REQUEST_COLUMNS} FROM {{day}}.requests WHERE {condition} ORDER BY {order} LIMIT ?")
+/// Requests that meet a condition over `r`, and over what is joined.
+pub(super) fn requests(join: &str, condition: Statement, order: &str) -> Statement {
+    let from = format!("SELECT {REQUEST_COLUMNS} FROM (SELECT r.* FROM {{day}}.requests AS r{join} WHERE ");
+    Statement::of(&from).add(condition).add(format!(") ORDER BY {order}").as_str())
 }
 
-/// Requests of a session. Bound: hi, lo, as_of, window from, window to.
-pub(super) const OF_SESSION: &str = "sid_hi = ? AND sid_lo = ? AND pos < ? AND ts >= ? AND ts < ?";
-/// What follows the end of the page before. Bound: ts, ts, conn, conn, n, n, id hi, id hi, id lo.
-pub(super) const OF_SESSION_AFTER: &str = "AND (ts > ? OR (ts = ? AND (conn > ? OR (conn = ? AND (n > ? OR (n = ?
- AND (id_hi > ? OR (id_hi = ? AND id_lo > ?))))))))";
-/// The order of a session's requests.
+/// Joins the sessions of the requests.
+pub(super) const WITH_SESSION: &str = " JOIN s USING (sid_hi, sid_lo)";
+/// The order of lists of requests.
 pub(super) const BY_TIME: &str = "ts, conn, n, id_hi, id_lo, pos, ordinal";
+/// The same, the last first.
+pub(super) const BY_TIME_DESCENDING: &str =
+    "ts DESC, conn DESC, n DESC, id_hi DESC, id_lo DESC, pos DESC, ordinal DESC";
+/// What follows the end of the page before. Bound: ts, ts, conn, conn, n, n, id hi, id hi, id lo.
+pub(super) const BY_TIME_AFTER: &str = "
+ AND (r.ts > ? OR (r.ts = ? AND (r.conn > ? OR (r.conn = ? AND (r.n > ? OR (r.n = ?
+ AND (r.id_hi > ? OR (r.id_hi = ? AND r.id_lo > ?))))))))";
+/// The same, the last first.
+pub(super) const BY_TIME_BEFORE: &str = "
+ AND (r.ts < ? OR (r.ts = ? AND (r.conn < ? OR (r.conn = ? AND (r.n < ? OR (r.n = ?
+ AND (r.id_hi < ? OR (r.id_hi = ? AND r.id_lo < ?))))))))";
 
 /// The request with an id. Bound: hi, lo, as_of.
 pub(super) const WITH_ID: &str = "id_hi = ? AND id_lo = ? AND pos < ?";
@@ -194,7 +191,7 @@ pub(super) const WITH_ID: &str = "id_hi = ? AND id_lo = ? AND pos < ?";
 /// What arrived. Bound: as_of.
 pub(super) const ARRIVED: &str = "pos < ?";
 /// What arrived after something. Bound: pos, pos, ordinal.
-pub(super) const ARRIVED_AFTER: &str = "AND (pos > ? OR (pos = ? AND ordinal > ?))";
+pub(super) const ARRIVED_AFTER: &str = " AND (pos > ? OR (pos = ? AND ordinal > ?))";
 
 /// Parameters of requests; `{arrivals}` are pairs.
 pub(super) const PARAMS: &str = "

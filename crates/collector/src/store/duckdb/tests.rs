@@ -126,7 +126,7 @@ fn what_is_there_is_shown_while_the_log_is_read_again_from_its_beginning() {
     std::fs::remove_file(Positions::path(dir.path())).unwrap();
     let store = open(dir.path()).unwrap();
     assert_eq!((store.position(), store.resume().unwrap().complete), (9, 0));
-    assert_eq!(store.tail(&TailQuery { after: None, limit: 9 }).unwrap().requests.len(), 2);
+    assert_eq!(store.tail(&TailQuery { limit: 9, ..TailQuery::default() }).unwrap().requests.len(), 2);
     // A checkpoint does not say that the log was read when it was not.
     assert_eq!(store.checkpoint().unwrap(), 0);
     store.apply(&batch(DAY, 0, 5)).unwrap();
@@ -187,7 +187,7 @@ fn endpoints_are_called_the_same_after_a_start_and_those_of_an_earlier_version_b
     [one, other, last].iter().for_each(|batch| store.apply(batch).unwrap());
     store.checkpoint().unwrap();
     let told = |store: &DuckStore| {
-        let tailed = store.tail(&TailQuery { after: None, limit: 9 }).unwrap().requests;
+        let tailed = store.tail(&TailQuery { limit: 9, ..TailQuery::default() }).unwrap().requests;
         tailed.into_iter().map(|request| request.endpoint).collect::<Vec<_>>()
     };
     assert_eq!(told(&store), ["GET shop/cart/{name}"; 3]);

@@ -1,0 +1,159 @@
+//! The list of sessions of one day: which parts, in which order, and how many.
+//!
+//! `s` has one row for each part with the facts that are needed; `hits` counts for each part the
+//! requests that window and filter leave.
+
+use duckdb::Connection;
+use duckdb::types::Value;
+
+use super::filter::{self, Compiled, Fact};
+use super::read::select;
+use super::statement::Statement;
+use super::{halves, joined};
+use crate::endpoints::Endpoints;
+use crate::model::{Day, Id};
+use crate::store::{Place, Position, SessionsBy, SessionsQuery, StoreError, Window};
+
+/// A page's parts of the day: where each stands, and how many requests window and filter leave.
+pub(super) fn page(
+    connection: &Connection,
+    day: Day,
+    query: &SessionsQuery,
+    rows: usize,
+    endpoints: &Endpoints,
+) -> Result<Vec<(Place, u64)>, StoreError> {
+    let (key, facts) = key(query.order.by);
+    let compiled = compiled(query, facts, endpoints);
+    let direction = if query.order.ascending { "ASC" } else { "DESC" };
+    let statement = Statement::of("SELECT sid_hi, sid_lo, matched, key FROM (SELECT sid_hi, sid_lo, matched")
+        .add(format!(", {key}::HUGEINT AS key").as_str())
+        .add(listed(query, &compiled))
+        .add(")")
+        .add(behind(query, day))
+        .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
+        .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
+    let with = with(query, &compiled).add(statement);
+    select(connection, day, &with.text, with.values, |row| {
+        Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
+    })
+}
+
+/// How many parts of the day a list has.
+pub(super) fn count(
+    connection: &Connection,
+    day: Day,
+    query: &SessionsQuery,
+    endpoints: &Endpoints,
+) -> Result<u64, StoreError> {
+    let compiled = compiled(query, &[], endpoints);
+    let statement = with(query, &compiled).add("SELECT count(*)").add(listed(query, &compiled));
+    let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
+    Ok(counts.into_iter().sum())
+}
+
+/// What decides an order, and the facts that it is made of.
+fn key(by: SessionsBy) -> (&'static str, &'static [Fact]) {
+    match by {
+        SessionsBy::LastSeen => ("last_seen", &[filter::LAST_SEEN]),
+        SessionsBy::FirstSeen => ("first_seen", &[filter::FIRST_SEEN]),
+        SessionsBy::Requests => ("requests", &[filter::REQUESTS]),
+        SessionsBy::Duration => ("(last_seen - first_seen)", &[filter::FIRST_SEEN, filter::LAST_SEEN]),
+        SessionsBy::BytesOut => ("bytes_out", &[filter::BYTES_OUT]),
+    }
+}
+
+/// The relations `s` and, where the filter speaks of requests, `hits`.
+fn with(query: &SessionsQuery, compiled: &Compiled) -> Statement {
+    let scope = scope(query.as_of, None);
+    let mut sessions = sessions(compiled, &scope, query.window);
+    if !compiled.requests.is_empty() {
+        sessions = sessions
+            .add(", hits AS (SELECT r.sid_hi, r.sid_lo, count(*) AS matched FROM {day}.requests AS r")
+            .add(if compiled.requests_need_session { " JOIN s USING (sid_hi, sid_lo) WHERE " } else { " WHERE " })
+            .add(scope)
+            .add(within(query.window))
+            .add(" AND ")
+            .add_joined(compiled.requests.iter().cloned(), " AND ")
+            .add(" GROUP BY r.sid_hi, r.sid_lo)");
+    }
+    sessions.add(" ")
+}
+
+/// From where the parts of a list come, and which they are.
+fn listed(query: &SessionsQuery, compiled: &Compiled) -> Statement {
+    let from = match compiled.requests.is_empty() {
+        true => " FROM (SELECT *, in_window AS matched FROM s) AS s WHERE matched > 0",
+        false => " FROM s JOIN hits USING (sid_hi, sid_lo) WHERE true",
+    };
+    let mcp = query.mcp.map(|mcp| Statement::with("s.mcp = ?", [Value::Boolean(mcp)]));
+    let conditions = compiled.session.iter().cloned().chain(mcp);
+    conditions.fold(Statement::of(from), |done, condition| done.add(" AND ").add(condition))
+}
+
+/// The filter, and what the list needs of sessions besides.
+fn compiled<'a>(query: &SessionsQuery, facts: &[Fact], endpoints: &'a Endpoints) -> Compiled<'a> {
+    let mut compiled = Compiled::of(query.filter.as_ref(), endpoints);
+    facts.iter().for_each(|fact| compiled.need(*fact));
+    if query.mcp.is_some() {
+        compiled.need(filter::MCP);
+    }
+    compiled
+}
+
+/// What follows the end of the page before.
+fn behind(query: &SessionsQuery, day: Day) -> Statement {
+    let Some(after) = query.after else { return Statement::default() };
+    let (hi, lo) = halves(after.id);
+    let sign = if query.order.ascending { ">" } else { "<" };
+    // The same session may stand in the list again, with its part of a later day.
+    let same = if day > after.day { ">=" } else { ">" };
+    let key = Value::HugeInt(after.key);
+    let ids = [hi, hi, lo].map(Value::UBigInt);
+    Statement::with(
+        &format!(" WHERE (key {sign} ? OR (key = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo {same} ?))))"),
+        [key.clone(), key].into_iter().chain(ids),
+    )
+}
+
+/// Rows of the state that is looked at, of one session or of all; over `r`.
+pub(super) fn scope(as_of: Position, session: Option<Id>) -> Statement {
+    let scope = Statement::with("r.pos < ?", [Value::UBigInt(as_of)]);
+    match session.map(halves) {
+        Some((hi, lo)) => {
+            scope.add(Statement::with(" AND r.sid_hi = ? AND r.sid_lo = ?", [hi, lo].map(Value::UBigInt)))
+        }
+        None => scope,
+    }
+}
+
+/// And that began in the window.
+pub(super) fn within(window: Window) -> Statement {
+    Statement::with(" AND r.ts >= ? AND r.ts < ?", [window.from, window.to].map(|moment| Value::BigInt(moment.0)))
+}
+
+/// `WITH` the relation `s` of the sessions in `scope`: their facts, how many of their requests the window
+/// leaves, and how many of those each count of the filter finds.
+pub(super) fn sessions(compiled: &Compiled, scope: &Statement, window: Window) -> Statement {
+    let mut with = Statement::of("WITH facts AS (SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
+        .add(within(window))
+        .add(") AS in_window");
+    for fact in &compiled.facts {
+        with = with.add(format!(", {} AS {}", fact.of_rows, fact.name).as_str());
+    }
+    with = with.add(" FROM {day}.requests AS r WHERE ").add(scope.clone()).add(" GROUP BY r.sid_hi, r.sid_lo)");
+    let mut columns = String::new();
+    let mut joins = String::new();
+    for (n, count) in compiled.counts.iter().enumerate() {
+        with = with
+            .add(format!(", count{n} AS (SELECT r.sid_hi, r.sid_lo, count(*) AS times").as_str())
+            .add(" FROM {day}.requests AS r WHERE ")
+            .add(scope.clone())
+            .add(within(window))
+            .add(" AND ")
+            .add(count.clone())
+            .add(" GROUP BY r.sid_hi, r.sid_lo)");
+        columns.push_str(&format!(", coalesce(count{n}.times, 0)::UBIGINT AS n{n}"));
+        joins.push_str(&format!(" LEFT JOIN count{n} USING (sid_hi, sid_lo)"));
+    }
+    with.add(format!(", s AS (SELECT facts.*{columns} FROM facts{joins})").as_str())
+}
