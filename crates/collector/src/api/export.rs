@@ -119,7 +119,6 @@ const REQUEST: &[&str] = &[
     "ip",
     "country",
     "network",
-    "noise",
     "user_agent",
     "key.source",
     "key.name",

@@ -100,6 +100,17 @@ impl Params {
         Filter::parse(text).map(Some).map_err(|bad| Problem::filter(&bad))
     }
 
+    /// `filter` where requests have just arrived: it may not speak of their sessions.
+    pub(super) fn filter_of_arrivals(&self) -> Result<Option<Filter>, Problem> {
+        let filter = self.filter()?;
+        if filter.as_ref().is_some_and(|filter| filter.root.speaks_of_session()) {
+            let detail = "as requests arrive, nothing is known of their sessions yet: session facts, any, none and \
+                          count have no place here";
+            return Err(Problem::parameter("filter", detail));
+        }
+        Ok(filter)
+    }
+
     /// A parameter that is `true` or `false`.
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };

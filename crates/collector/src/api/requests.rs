@@ -109,12 +109,7 @@ impl Api {
 async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem> {
     let params = params.only(&["order_by", "filter", "page_size", "page_token"])?;
     let size = params.page_size()?;
-    let filter = params.filter()?;
-    if filter.as_ref().is_some_and(|filter| filter.root.speaks_of_session()) {
-        let detail = "as requests arrive, nothing is known of their sessions yet: this order takes no session \
-                      facts, any, none and count";
-        return Err(Problem::parameter("filter", detail));
-    }
+    let filter = params.filter_of_arrivals()?;
     let list = format!("requests by arrival, {}", fingerprint(filter.as_ref()));
     let after = match params.text("page_token") {
         Some(token) => {

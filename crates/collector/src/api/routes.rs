@@ -68,6 +68,7 @@ fn seen(routes: Routes) -> Routes {
             "/stream",
             stream::stream,
             Told::of("Requests of all sessions from now on, as server-sent events")
+                .parameters(&["filter"])
                 .answers_text("text/event-stream", "event: request\ndata: {\"id\":\"...\"}\n\n"),
         )
         .get("/nodes", nodes::list, Told::of("What nodes tell of themselves").answers(nodes::Nodes::example()))

@@ -20,7 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::page::Walk;
 use super::params::{Asked, Params};
+use super::sessions::fingerprint;
 use super::{Api, Problem};
+use crate::filter::Filter;
 use crate::model::Micros;
 use crate::store::{Arrival, TailQuery, Tailed};
 
@@ -34,8 +36,6 @@ const BEHIND: usize = 10_000;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Between signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// What ids of events are tokens for.
-const LIST: &str = "stream";
 
 /// Tells streams that the server stops: they have no end of their own.
 #[derive(Clone, Debug)]
@@ -48,16 +48,19 @@ pub(super) async fn stream(
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    params.only(&[])?;
+    let params = params.only(&["filter"])?;
+    let filter = params.filter_of_arrivals()?;
+    let list = format!("stream, {}", fingerprint(filter.as_ref()));
     let slot = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| Problem::busy())?;
     let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
         Some(id) => {
-            let (_, (pos, ordinal)) = Walk::resume(id, LIST, Asked::default(), api.shared.clock.now())?;
+            let (_, (pos, ordinal)) = Walk::resume(id, &list, Asked::default(), api.shared.clock.now())?;
             Some(Arrival { pos, ordinal })
         }
-        None => api.tail(None, 1).await?.last,
+        None => api.tail(&TailQuery { limit: 1, ..TailQuery::default() }).await?.last,
     };
-    let reader = Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), after, _slot: slot };
+    let reader =
+        Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), filter, list, after, _slot: slot };
     let events = stream::unfold(reader, Reader::next).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
@@ -66,6 +69,9 @@ pub(super) async fn stream(
 struct Reader {
     api: Api,
     stopping: Option<Stopping>,
+    filter: Option<Filter>,
+    /// What ids of events are tokens for.
+    list: String,
     after: Option<Arrival>,
     _slot: OwnedSemaphorePermit,
 }
@@ -93,11 +99,10 @@ impl Reader {
 
     async fn look(&mut self) -> Result<Vec<Event>, Problem> {
         let mut events = Vec::new();
-        let mut page = self.api.tail(self.after, PAGE).await?;
-        if page.requests.len() == PAGE && self.api.tail(page.last, BEHIND - PAGE).await?.requests.len() == BEHIND - PAGE
-        {
+        let mut page = self.tail(self.after, PAGE).await?;
+        if page.requests.len() == PAGE && self.tail(page.last, BEHIND - PAGE).await?.requests.len() == BEHIND - PAGE {
             let from = page.requests.first().map(|request| request.ts);
-            page = self.api.tail(None, PAGE).await?;
+            page = self.tail(None, PAGE).await?;
             let missed = json!({ "from": from, "to": page.requests.first().map(|request| request.ts) });
             events.push(Event::default().event("missed").data(missed.to_string()));
         }
@@ -109,7 +114,7 @@ impl Reader {
         }
         // Only the last of a page has a place to go on from.
         if let (Some(event), Some(last)) = (events.pop(), self.after) {
-            events.push(event.id(self.api.place_in_stream(last)?));
+            events.push(event.id(self.place(last)?));
         }
         Ok(events)
     }
@@ -125,14 +130,22 @@ async fn stopped(stopping: Option<&mut Stopping>) {
     }
 }
 
-impl Api {
+impl Reader {
     async fn tail(&self, after: Option<Arrival>, limit: usize) -> Result<Tailed, Problem> {
-        self.ask(move |store| store.tail(&TailQuery { after, limit })).await
+        self.api.tail(&TailQuery { after, filter: self.filter.clone(), limit }).await
     }
 
-    fn place_in_stream(&self, last: Arrival) -> Result<String, Problem> {
-        let (issued, oldest) = (self.shared.clock.now(), Micros(0));
-        let walk = Walk { list: LIST.to_owned(), asked: Asked::default(), issued, oldest, as_of: 0 };
+    /// The id of an event, from which the stream goes on.
+    fn place(&self, last: Arrival) -> Result<String, Problem> {
+        let (issued, oldest) = (self.api.shared.clock.now(), Micros(0));
+        let walk = Walk { list: self.list.clone(), asked: Asked::default(), issued, oldest, as_of: 0 };
         walk.token((last.pos, last.ordinal))
+    }
+}
+
+impl Api {
+    async fn tail(&self, query: &TailQuery) -> Result<Tailed, Problem> {
+        let query = query.clone();
+        self.ask(move |store| store.tail(&query)).await
     }
 }

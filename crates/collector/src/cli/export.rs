@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::client::Client;
+use super::filter::Filtered;
 use super::{CliError, Where};
 use crate::model::Id;
 
@@ -32,6 +33,8 @@ pub(super) struct Export {
     /// Only what is before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    #[command(flatten)]
+    filtered: Filtered,
     /// What the rows are written as
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
@@ -75,6 +78,7 @@ impl Export {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(self.from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
+        parameters.extend(self.filtered.parameter());
         let mut progress = Progress::new(heads);
         match self.output {
             Some(file) => {

@@ -7,6 +7,7 @@
 mod check;
 mod client;
 mod export;
+mod filter;
 mod generate;
 mod serve;
 mod session;

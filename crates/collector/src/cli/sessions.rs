@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::filter::Filtered;
 use super::table::{self, Side, Table};
 use super::{CliError, Where, print, print_json};
 
@@ -22,6 +23,8 @@ pub(super) struct Sessions {
     /// Only sessions with requests in the last so many seconds, minutes, hours or days: 30s, 15m, 1h, 2d
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"], value_parser = duration)]
     last: Option<i64>,
+    #[command(flatten)]
+    filtered: Filtered,
     /// Only sessions with calls of AI agents (MCP)
     #[arg(long)]
     mcp: bool,
@@ -47,6 +50,7 @@ impl Sessions {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
+        parameters.extend(self.filtered.parameter());
         parameters.extend(self.mcp.then(|| ("mcp", true.to_string())));
         let list = client.list("/sessions", "sessions", &parameters, self.limit).await?;
         if self.json {

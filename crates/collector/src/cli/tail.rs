@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
+use super::filter::Filtered;
 use super::sessions::{key, limit};
 use super::table::{self, cut, escape, escape_json, millis, time};
 use super::{CliError, Where, print};
@@ -18,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Tail {
     #[command(flatten)]
     server: Where,
+    #[command(flatten)]
+    filtered: Filtered,
     /// How many of the newest to begin with
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 10, value_parser = limit)]
     lines: usize,
@@ -33,11 +36,13 @@ impl Tail {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
         let width = table::terminal_width();
+        let filter = self.filtered.parameter();
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut token: Option<String> = None;
         let mut size = self.lines.min(1000);
         loop {
             let mut parameters = vec![("order_by", "arrival".to_owned()), ("page_size", size.to_string())];
+            parameters.extend(filter.clone());
             parameters.extend(token.clone().map(|token| ("page_token", token)));
             let page = match client.get("/requests", &parameters).await {
                 Ok(page) => page,

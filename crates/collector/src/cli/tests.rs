@@ -341,7 +341,7 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["tail", "-n", "5", "--limit", "6", "--json"],
         &["check", "http://127.0.0.1/", "--wait", "3", "--json"],
         &["check", "http://[::1]:8080/a?b=c", "--collector-socket", "/x"],
-        &["sessions", "--config", "/x", "--mcp"],
+        &["sessions", "--config", "/x", "--mcp", "--filter", "status>=500"],
         &["export", "sessions", "--from", "2026-03-10T00:00:00Z", "--format", "ndjson"],
         &["export", "requests", "--session", &id, "-o", "/x"],
         &["tail"],
@@ -350,10 +350,11 @@ fn every_command_takes_the_flags_that_its_help_names() {
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 13] = [
         &["session", "abc/def"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
+        &["tail", "--filter", "statsu=500"],
         &["session"],
         &["check", "https://localhost/"],
         &["check", "localhost"],
@@ -367,6 +368,17 @@ fn every_command_takes_the_flags_that_its_help_names() {
     for line in wrong {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap_err();
     }
+}
+
+#[test]
+fn a_bad_filter_is_shown_with_its_place() {
+    let told =
+        Cli::try_parse_from(["api-sessions", "sessions", "--filter", "user=\"é\u{7}\" AND statsu=500"]).unwrap_err();
+    let told = told.to_string();
+    let shown: Vec<_> = told.lines().skip_while(|line| !line.starts_with("  user=")).take(2).collect();
+    let place = shown[0].find("statsu").map(|at| shown[0][..at].chars().count());
+    assert_eq!(shown[1].find("^^^^^^"), place, "{told}");
+    assert!(told.contains("near it are status") && !told.contains("\u{7}\" AND statsu=500\n"), "{told}");
 }
 
 #[tokio::test]

@@ -30,7 +30,11 @@ impl Events {
 
 impl Server {
     async fn stream(&self, last: Option<&str>) -> Events {
-        let mut request = Request::get("/api/v1/stream").header("host", "localhost");
+        self.stream_of("", last).await
+    }
+
+    async fn stream_of(&self, query: &str, last: Option<&str>) -> Events {
+        let mut request = Request::get(format!("/api/v1/stream{query}")).header("host", "localhost");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -39,6 +43,20 @@ impl Server {
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Events(response.into_body().into_data_stream(), String::new())
     }
+}
+
+#[tokio::test]
+async fn a_stream_with_a_filter_holds_what_meets_it() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let mut events = server.stream_of("?filter=user%3Duser-3", None).await;
+    server.put(&[(2, NOW)]);
+    server.put(&[(3, NOW)]);
+    let (_, request, id) = events.next().await;
+    assert_eq!(request["session_id"], session(3).to_string());
+    let other = Request::get("/api/v1/stream").header("host", "localhost").header("last-event-id", id.unwrap());
+    assert_eq!(server.send(other.body(Body::empty()).unwrap()).await.0, StatusCode::BAD_REQUEST);
+    server.problem("/stream?filter=any(status%3D500)", 400).await;
 }
 
 #[tokio::test]
