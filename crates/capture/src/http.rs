@@ -62,9 +62,14 @@ fn named_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// Who an `Authorization` header speaks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Authorization<'a> {
+pub enum Authorization<'a> {
     /// `iss` (may be empty) and `sub` of a JWT.
-    Jwt { iss: String, sub: String },
+    Jwt {
+        /// The issuer; may be empty.
+        iss: String,
+        /// The subject.
+        sub: String,
+    },
     /// User name of Basic authentication.
     Basic(Vec<u8>),
     /// Anything else: what follows the scheme.
@@ -72,7 +77,7 @@ pub(crate) enum Authorization<'a> {
 }
 
 /// Reads `Authorization`; `None` when it holds nothing.
-pub(crate) fn authorization(header: &[u8]) -> Option<Authorization<'_>> {
+pub fn authorization(header: &[u8]) -> Option<Authorization<'_>> {
     let header = header.trim_ascii();
     let (scheme, credential) = decode::credential(header).unwrap_or((b"", header));
     if credential.is_empty() {

@@ -30,6 +30,7 @@ mod uri;
 pub use body::{BodyPlan, Side};
 pub use decode::{Decoder, Format, GraphqlPath, Reason, Undecoded, XmlPath};
 pub use extract::{Identity, NodeFacts};
+pub use http::{Authorization, authorization};
 pub use mcp::McpMode;
 pub use plan::{
     AddressMode, ContextSpec, DEFAULT_BODY_LIMIT, HeaderSlot, KeySpec, MAX_PARAMETERS, PathMode, Plan, PlanSpec,

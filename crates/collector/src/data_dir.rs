@@ -10,6 +10,7 @@
 //! log-days.json     where in the log days begin
 //! days/             the store: one file for each UTC day, and positions.json
 //! settings.db       what people added: notes, labels, the audit; with -wal and -shm beside it
+//! bundles/          evidence bundles, which outlive the week
 //! set-aside/        records that could not be read
 //! temp/             what does not fit into memory; emptied at each start
 //! ```
@@ -84,7 +85,7 @@ impl DataDir {
             TryLockError::Error(error) => refused(&lock_path)(error),
         })?;
         let dir = Self { path: path.to_owned(), _lock: lock };
-        for part in [dir.log(), dir.days(), dir.set_aside(), dir.temp()] {
+        for part in [dir.log(), dir.days(), dir.set_aside(), dir.bundles(), dir.temp()] {
             make_dir(&part)?;
             fs::read_dir(&part).map_err(refused(&part))?;
         }
@@ -154,6 +155,11 @@ impl DataDir {
     /// Where in the log days begin.
     pub fn log_days_file(&self) -> PathBuf {
         self.path.join("log-days.json")
+    }
+
+    /// Evidence bundles.
+    pub fn bundles(&self) -> PathBuf {
+        self.path.join("bundles")
     }
 
     /// What people added.

@@ -99,12 +99,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(MemoryStore::default());
         let clock = Arc::new(ManualClock::new(TODAY.start()));
-        let desk = Desk::open(&dir.path().join("settings.db")).await.unwrap();
+        let desk = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap();
         let shared = Shared {
             store: store.clone(),
             desk: desk.clone(),
             baselines: Arc::default(),
             noise: Arc::default(),
+            secret: None,
             nodes: Arc::default(),
             metrics: Arc::default(),
             readiness: Arc::default(),

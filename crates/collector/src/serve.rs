@@ -26,6 +26,7 @@ use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
 use crate::noise::{Noise, NoiseError};
 use crate::readiness::Readiness;
+use crate::secret::{self, BadSecret};
 use crate::settings::{Address, Settings};
 use crate::shared::Shared;
 use crate::sockets::{self, BindError, Bound};
@@ -49,6 +50,9 @@ pub enum ServeError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The secret file cannot be used.
+    #[error(transparent)]
+    Secret(#[from] BadSecret),
     /// What people added cannot be used.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -133,6 +137,7 @@ pub async fn serve(settings: Settings, stop: impl Future<Output = ()>) -> Result
 impl Server {
     /// Opens everything and binds the sockets.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let secret = settings.secret.as_deref().map(secret::read).transpose()?;
         let data_dir = DataDir::open(&settings.data_dir, settings.create_data_dir)?;
         forget_closed(&data_dir, clock.as_ref())?;
         data_dir.probe()?;
@@ -140,7 +145,7 @@ impl Server {
         let marks = Marks { geo: Geo::open(&settings.geo)?, noise: Arc::clone(&noise) };
         let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
         let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
-        let desk = Desk::open(&data_dir.settings_db()).await?;
+        let desk = Desk::open(&data_dir.settings_db(), &data_dir.bundles()).await?;
         store.endpoints().decide_by(&data_dir.endpoints_file())?;
         let metrics = Arc::new(Metrics::default());
         let readiness = Arc::new(Readiness::default());
@@ -195,7 +200,7 @@ impl Server {
             readiness: Arc::clone(&readiness),
         };
         let baselines = Arc::default();
-        let shared = Shared { store, desk, baselines, noise, nodes, metrics, readiness, clock };
+        let shared = Shared { store, desk, secret, baselines, noise, nodes, metrics, readiness, clock };
         Ok(Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir: data_dir })
     }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub visit_gap: Duration,
     /// Files that tell country and network of an address.
     pub geo: Vec<PathBuf>,
+    /// File with the secret of the nodes; `None` when it is not to be known here.
+    pub secret: Option<PathBuf>,
     /// An operator's word that the wall clock is right, although retention stopped over it.
     pub clock_confirmed: bool,
 }
@@ -67,6 +69,7 @@ impl Default for Settings {
             ingest_connections: 1024,
             visit_gap: Duration::from_secs(30 * 60),
             geo: Vec::new(),
+            secret: None,
             clock_confirmed: false,
         }
     }

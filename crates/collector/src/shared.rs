@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use identity::Secret;
+
 use crate::baselines::Baselines;
 use crate::clock::Clock;
 use crate::desk::Desk;
@@ -22,6 +24,8 @@ pub struct Shared {
     pub noise: Arc<Noise>,
     /// What is usual of each endpoint.
     pub baselines: Arc<Baselines>,
+    /// The secret of the nodes, if it is configured.
+    pub secret: Option<Secret>,
     /// What workers last said of themselves.
     pub nodes: Arc<Nodes>,
     /// Counters and gauges.

@@ -2,6 +2,7 @@
 
 mod process;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,7 +41,10 @@ fn commands_are_found_with_what_they_show() {
 fn every_curl_line_of_the_documentation_works_as_it_stands() {
     let dir = tempfile::tempdir().unwrap();
     process::generate(dir.path(), 2000);
-    let server = Server::start(dir.path());
+    let secret = dir.path().join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let server = Server::start_with(dir.path(), &["--secret", secret.to_str().unwrap()]);
     server.wait_until_applied();
     let id = server.ask("/sessions?page_size=1")["sessions"][0]["id"].as_str().unwrap().to_owned();
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap();

@@ -55,6 +55,7 @@ pub(super) const LISTS: &[List] = &[
     List { path: "/sessions/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
     List { path: "/requests/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
     List { path: "/labels", rows: "labels", paged: false, problems: &[], columns: LABEL },
+    List { path: "/bundles", rows: "bundles", paged: false, problems: &[], columns: BUNDLE },
     List { path: "/audit", rows: "entries", paged: true, problems: &[], columns: AUDIT },
     List { path: "/endpoints", rows: "endpoints", paged: true, problems: &[], columns: ENDPOINT },
     List { path: "/endpoints/pins", rows: "pins", paged: false, problems: &[], columns: &["id", "host", "path"] },
@@ -153,6 +154,9 @@ const ENDPOINT: &[&str] = &[
 const NOTE: &[&str] = &["id", "session_id", "request_id", "text", "author", "at"];
 
 const LABEL: &[&str] = &["label", "sessions", "requests"];
+
+const BUNDLE: &[&str] =
+    &["id", "session_id", "author", "at", "requests", "requests_left_out", "bytes", "blake3.ndjson", "blake3.html"];
 
 const AUDIT: &[&str] = &["n", "at", "who", "action", "kind", "subject", "before", "after"];
 

@@ -15,6 +15,7 @@
 mod ask;
 mod audit;
 mod body;
+mod bundles;
 mod decisions;
 mod endpoints;
 mod export;
@@ -30,10 +31,12 @@ mod page;
 mod params;
 mod patient;
 mod problem;
+mod pseudonym;
 mod requests;
 mod routes;
 mod sessions;
 mod stream;
+mod throttle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +51,7 @@ use crate::model::{Day, Micros};
 use crate::shared::Shared;
 
 pub use problem::Problem;
+use throttle::Throttle;
 
 /// How much the API does at a time, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,10 @@ struct Api {
     /// Readers of `/stream`.
     streams: Arc<Semaphore>,
     limits: Limits,
+    /// Whose turn it is to make an evidence bundle.
+    bundling: Arc<Semaphore>,
+    /// How often somebody may be looked for.
+    finding: Arc<Throttle>,
 }
 
 impl Api {
@@ -88,7 +96,9 @@ impl Api {
 /// [`Bound::serve`](crate::sockets::Bound::serve) puts it on sockets.
 pub fn router(shared: Shared, limits: Limits) -> Router {
     let slots = Arc::new(Semaphore::new(limits.queries.max(1)));
-    let api = Api { shared, slots, streams: Arc::new(Semaphore::new(stream::READERS)), limits };
+    let finding = Arc::new(Throttle::new(shared.clock.monotonic()));
+    let (streams, bundling) = (Arc::new(Semaphore::new(stream::READERS)), Arc::new(Semaphore::new(1)));
+    let api = Api { shared, slots, streams, limits, bundling, finding };
     let probes = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

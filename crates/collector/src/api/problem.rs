@@ -1,5 +1,7 @@
 //! Errors as readers get them: problem JSON (RFC 9457).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -89,6 +91,21 @@ impl Problem {
     /// There is as much of it as there may be.
     pub(super) fn full(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "full", "There cannot be more of it", detail)
+    }
+
+    /// The server does not know the secret of the nodes.
+    pub(super) fn no_secret() -> Self {
+        let detail = "the server has no secret to make pseudonyms with: name the file that the nodes' directive \
+                      wallarm_session_secret names, as `secret` in the server's configuration, and start it anew";
+        Self::new(StatusCode::CONFLICT, "no-secret", "The secret is not known", detail)
+    }
+
+    /// It was asked too often.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(1);
+        let detail = format!("ten a second at most, twenty at once; ask again in {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "That was too often", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// There is no such thing, or not any more and nothing tells that it once was.

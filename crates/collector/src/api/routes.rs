@@ -3,12 +3,14 @@
 use axum::http::Method;
 
 use super::openapi::{Routes, Told, examples};
-use super::{audit, decisions, endpoints, health, labels, nodes, noise, notes, requests, sessions, stream};
+use super::{
+    audit, bundles, decisions, endpoints, health, labels, nodes, noise, notes, pseudonym, requests, sessions, stream,
+};
 use crate::noise::Rules;
 
 /// The addresses but for exports, which are made of these.
 pub(super) fn routes() -> Routes {
-    decided(noted(seen(Routes::new())))
+    kept(decided(noted(seen(Routes::new()))))
 }
 
 /// Sessions, requests, and the server itself.
@@ -162,4 +164,45 @@ fn decided(routes: Routes) -> Routes {
             rules("Replaces the rules, for what comes from now on").takes(Rules::default()),
         )
         .add(delete, "/noise", noise::reset, rules("Goes back to the rules that the server came with"))
+}
+
+/// What outlives the week, and how somebody is found.
+fn kept(routes: Routes) -> Routes {
+    routes
+        .add(
+            Method::POST,
+            "/sessions/{id}/bundles",
+            bundles::make,
+            Told::of("Makes an evidence bundle of a session as it is now")
+                .answers(bundles::example())
+                .succeeds(&[201])
+                .problems(&[404]),
+        )
+        .get(
+            "/bundles",
+            bundles::all,
+            Told::of("Evidence bundles, the newest first").answers(bundles::Bundles::example()),
+        )
+        .get(
+            "/bundles/{bundle}",
+            bundles::content,
+            Told::of("A bundle: {id}.html is a page to read, {id}.ndjson an archive for programs")
+                .answers_text("text/html", "<!DOCTYPE html>")
+                .problems(&[404]),
+        )
+        .add(
+            Method::DELETE,
+            "/bundles/{bundle}",
+            bundles::remove,
+            Told::of("Removes a bundle").succeeds(&[204]).problems(&[404]),
+        )
+        .add(
+            Method::POST,
+            "/pseudonym",
+            pseudonym::find,
+            Told::of("Sessions by a value of which only the pseudonym is stored")
+                .takes(pseudonym::Asked::example())
+                .answers(pseudonym::Found::example())
+                .problems(&[429]),
+        )
 }

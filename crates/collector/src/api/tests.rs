@@ -1,7 +1,9 @@
+mod bundles;
 mod endpoints;
 mod export;
 mod notes;
 mod openapi;
+mod pseudonym;
 mod story;
 mod stream;
 
@@ -36,8 +38,9 @@ struct Server {
 }
 
 /// On a thread of its own: the runtime of a test is busy with whoever asks.
-fn open_desk(path: &std::path::Path) -> Desk {
-    let open = || tokio::runtime::Runtime::new().unwrap().block_on(Desk::open(path)).unwrap();
+fn open_desk(folder: &std::path::Path) -> Desk {
+    let open =
+        || tokio::runtime::Runtime::new().unwrap().block_on(Desk::open(&folder.join("settings.db"), folder)).unwrap();
     std::thread::scope(|scope| scope.spawn(open).join().unwrap())
 }
 
@@ -48,7 +51,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let shared = Shared {
             store: store.clone(),
-            desk: open_desk(&folder.path().join("settings.db")),
+            desk: open_desk(folder.path()),
+            secret: None,
             baselines: Arc::default(),
             noise: Arc::default(),
             nodes: Arc::default(),
@@ -86,6 +90,23 @@ impl Server {
         let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();
         (status, kind, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Asks for a change; status and answer.
+    async fn change(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or(Body::empty(), |body| Body::from(body.to_string()));
+        self.answer(request.body(body).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> (u16, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
     async fn get(&self, path: &str) -> (StatusCode, String, Value) {

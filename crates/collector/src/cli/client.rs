@@ -12,6 +12,8 @@ use tokio::net::UnixStream;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// Likewise for an export, whose pages are good for ten minutes.
 const EXPORT: Duration = Duration::from_secs(630);
+/// A bundle may take many questions to make.
+const CHANGE: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
@@ -109,6 +111,14 @@ impl Client {
         serde_json::from_slice(&body).map_err(|_| self.wordless(status))
     }
 
+    /// The answer to `POST /api/v1{path}` with this body.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, AskError> {
+        let request = self.http.post(self.url(path, &[])?).json(body).timeout(CHANGE);
+        let response = self.send(request).await?;
+        let (status, body) = (response.status(), response.bytes().await.map_err(|e| self.broken(&e))?);
+        serde_json::from_slice(&body).map_err(|_| self.wordless(status))
+    }
+
     /// The answer to `GET /api/v1{path}`, piece by piece: an export, which may take as long as the
     /// server gives one.
     pub(super) async fn export(
@@ -135,6 +145,16 @@ impl Client {
         AskError::Broken { socket: self.socket.clone(), reason }
     }
 
+    fn url(&self, path: &str, parameters: &[(&str, String)]) -> Result<reqwest::Url, AskError> {
+        let mut url = reqwest::Url::parse("http://localhost/api/v1")
+            .map_err(|e| AskError::Broken { socket: self.socket.clone(), reason: e.to_string() })?;
+        url.set_path(&format!("/api/v1{path}"));
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        Ok(url)
+    }
+
     /// Asks within `deadline`; what the server refuses is an error.
     async fn ask(
         &self,
@@ -142,14 +162,12 @@ impl Client {
         parameters: &[(&str, String)],
         deadline: Duration,
     ) -> Result<reqwest::Response, AskError> {
+        self.send(self.http.get(self.url(path, parameters)?).timeout(deadline)).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, AskError> {
         let broken = |e: reqwest::Error| self.broken(&e);
-        let mut url = reqwest::Url::parse("http://localhost/api/v1")
-            .map_err(|e| AskError::Broken { socket: self.socket.clone(), reason: e.to_string() })?;
-        url.set_path(&format!("/api/v1{path}"));
-        if !parameters.is_empty() {
-            url.query_pairs_mut().extend_pairs(parameters);
-        }
-        let response = self.http.get(url).timeout(deadline).send().await.map_err(broken)?;
+        let response = request.send().await.map_err(broken)?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -4,10 +4,12 @@
 //! running server over its unix socket and open neither its log nor its store. What goes to a terminal is escaped first: values come from clients of
 //! the watched site, who may try to write to the reader's screen.
 
+mod bundle;
 mod check;
 mod client;
 mod export;
 mod filter;
+mod find;
 mod generate;
 mod serve;
 mod session;
@@ -36,11 +38,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// List sessions, the last seen first
     Sessions(sessions::Sessions),
     /// Show one session and its requests
     Session(session::Session),
+    /// Find sessions by a value of which only the pseudonym is stored
+    Find(find::Find),
     /// Follow requests of all sessions as they arrive
     Tail(tail::Tail),
     /// Write all sessions or requests as CSV or NDJSON
@@ -110,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run().map(|()| ExitCode::SUCCESS),
         Command::Sessions(sessions) => asking(sessions.run()),
         Command::Session(session) => asking(session.run()),
+        Command::Find(find) => asking(find.run()),
         Command::Tail(tail) => asking(tail.run()),
         Command::Export(export) => asking(export.run()),
         Command::Check(check) => asking(check.run()),

@@ -26,11 +26,17 @@ pub(super) struct Session {
     /// Print the API's answers: the session, with its requests in it
     #[arg(long)]
     json: bool,
+    /// Make an evidence bundle of the session and write it: .html to read and print, .ndjson for programs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["day", "limit", "json"])]
+    bundle: Option<std::path::PathBuf>,
 }
 
 impl Session {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
+        if let Some(file) = &self.bundle {
+            return super::bundle::run(&client, self.id, file).await;
+        }
         let day: Vec<(&str, String)> = self.day.into_iter().map(|day| ("day", day)).collect();
         let id = self.id;
         let mut session = client.get(&format!("/sessions/{id}"), &day).await?;

@@ -57,7 +57,8 @@ impl Server {
         put(&store, requests, "agent");
         let shared = Shared {
             store: store.clone(),
-            desk: Desk::open(&folder.path().join("settings.db")).await.unwrap(),
+            desk: Desk::open(&folder.path().join("settings.db"), folder.path()).await.unwrap(),
+            secret: None,
             baselines: Arc::default(),
             noise: Arc::default(),
             nodes: Arc::default(),
@@ -393,4 +394,40 @@ async fn a_silent_server_is_given_up_on() {
     assert!(error.to_string().contains("did not answer"), "{error}");
     assert!(matches!(error, AskError::Broken { .. }));
     task.abort();
+}
+
+#[tokio::test]
+async fn a_bundle_is_written_to_a_file_that_was_not_there() {
+    let server = Server::start(3).await;
+    let client = server.client().await;
+    let session = Id([7; 16]);
+    let file = server.folder.path().join("evidence.html");
+    super::bundle::run(&client, session, &file).await.unwrap();
+    let bundles = client.get("/bundles", &[]).await.unwrap();
+    let hash = blake3::hash(&std::fs::read(&file).unwrap()).to_hex();
+    assert_eq!(bundles["bundles"][0]["blake3"]["html"], hash.as_str());
+    // Neither of these costs a bundle.
+    for (wrong, needle) in [(file.clone(), "exists"), (file.with_extension("pdf"), ".html or .ndjson")] {
+        let error = super::bundle::run(&client, session, &wrong).await.unwrap_err().to_string();
+        assert!(error.contains(needle), "{error}");
+    }
+    assert_eq!(blake3::hash(&std::fs::read(&file).unwrap()).to_hex(), hash);
+    let error = super::bundle::run(&client, Id([8; 16]), &file.with_extension("ndjson")).await.unwrap_err();
+    assert!(error.to_string().contains("there is no session"), "{error}");
+    assert!(!file.with_extension("ndjson").exists());
+    assert_eq!(client.get("/bundles", &[]).await.unwrap()["bundles"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_found_is_shown_with_what_could_not_be_looked_at() {
+    let answer = json!({
+        "pseudonyms": ["3c4a"], "other_nodes": ["edge\u{1b}[2J"], "groups_left_out": ["$host"],
+        "found": [{"session_id": "9017", "day": "2026-03-10", "requests": 12, "last_seen": "2026-03-10T11:59:01.000000Z"}],
+    });
+    let shown = super::find::shown(&answer, None);
+    for needle in ["pseudonym 3c4a", "9017", "2026-03-10 11:59:01.000", "edge\\x1b[2J", "--group: $host"] {
+        assert!(shown.contains(needle), "{shown}");
+    }
+    let nothing = json!({"pseudonyms": ["3c4a"], "other_nodes": [], "groups_left_out": [], "found": []});
+    assert!(super::find::shown(&nothing, None).contains("no session"));
 }

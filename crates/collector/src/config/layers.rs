@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::places::Surroundings;
 
 /// Every key there is.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "data_dir",
     "runtime_dir",
     "ingest",
@@ -23,6 +23,7 @@ pub const KEYS: [&str; 14] = [
     "log_retain",
     "log_unapplied_max",
     "visit_gap",
+    "secret",
     "log_format",
     "log_level",
 ];
@@ -72,6 +73,9 @@ pub struct Flags {
     /// Time without a request after which the next one begins a visit: 60s, 30m, 1h [default: 30m]
     #[arg(long, value_name = "TIME")]
     pub visit_gap: Option<String>,
+    /// File with the secret of the nodes, to find sessions by values of which only pseudonyms are stored
+    #[arg(long, value_name = "FILE")]
+    pub secret: Option<String>,
     /// Form of the server's own messages: text or json [default: text]
     #[arg(long, value_name = "FORM")]
     pub log_format: Option<String>,
@@ -97,6 +101,7 @@ impl Flags {
             "log_retain" => one(&self.log_retain),
             "log_unapplied_max" => one(&self.log_unapplied_max),
             "visit_gap" => one(&self.visit_gap),
+            "secret" => one(&self.secret),
             "log_format" => one(&self.log_format),
             "log_level" => one(&self.log_level),
             _ => None,

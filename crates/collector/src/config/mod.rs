@@ -128,6 +128,7 @@ impl Config {
                 None => usual.visit_gap,
             },
             geo: layers.get("geo").map_or(Ok(Vec::new()), |setting| paths(&setting))?,
+            secret: path(&layers, "secret")?,
             ..usual
         };
         let log_format = match layers.get("log_format") {

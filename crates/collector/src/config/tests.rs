@@ -105,6 +105,7 @@ fn every_key_can_stand_in_each_place() {
         ("log_retain", "0"),
         ("log_unapplied_max", "64m"),
         ("visit_gap", "10m"),
+        ("secret", "/secret"),
         ("log_format", "json"),
         ("log_level", "debug"),
     ];

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{By, Change, Desk, DeskError, limits};
-use crate::model::Micros;
+use crate::model::{Id, Micros};
 
 /// One row of the audit.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -44,6 +44,13 @@ pub struct Done<'a> {
 type Columns = (i64, i64, String, String, String, String, Option<String>, Option<String>);
 
 impl Desk {
+    /// Tells that somebody was looked for: by which pseudonym, never by which value.
+    pub async fn found(&self, pseudonym: Id, parts: usize, by: &By) -> Result<(), DeskError> {
+        let (of, text) = (pseudonym.to_string(), format!("{parts} parts of sessions"));
+        self.record(by, Done { action: "find", kind: "pseudonym", subject: &of, before: None, after: Some(&text) })
+            .await
+    }
+
     /// Writes down a change of something that is kept elsewhere.
     pub async fn record(&self, by: &By, done: Done<'_>) -> Result<(), DeskError> {
         let mut change = self.change().await?;

@@ -1,5 +1,5 @@
-//! What people add to what was recorded: notes and labels on sessions and requests, and the audit of
-//! all that they do. Kept in one SQLite file. No SQL about it outside this room.
+//! What people add to what was recorded: notes and labels on sessions and requests, evidence bundles, and
+//! the audit of all that they do. Kept in one SQLite file; the contents of bundles in a folder beside it. No SQL about it outside this room.
 //!
 //! Invariants:
 //! - Each change and its row of the audit are one transaction: neither is there without the other.
@@ -10,13 +10,14 @@
 //! something the API's.
 
 mod audit;
+mod bundles;
 mod labels;
 mod notes;
 mod retention;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -26,6 +27,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
 use crate::model::{Day, Id, Micros};
 
 pub use audit::{Done, Entry};
+pub use bundles::{Bundle, Form, Hashes};
 pub use labels::{Label, LabelCount};
 pub use notes::Note;
 
@@ -45,6 +47,10 @@ pub mod limits {
     pub const DIFFERENT_LABELS: usize = 1_000;
     /// Sessions and requests that have notes or labels.
     pub const SUBJECTS: usize = 100_000;
+    /// Evidence bundles.
+    pub const BUNDLES: usize = 200;
+    /// Bytes of all bundles together.
+    pub const BUNDLE_BYTES: usize = 1 << 30;
     /// Rows of the audit for each kind of action; of more the oldest go.
     pub const AUDIT: usize = 100_000;
 }
@@ -59,6 +65,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Desk {
     pool: SqlitePool,
+    /// Folder of the contents of bundles.
+    bundles: PathBuf,
 }
 
 /// What a note or a label can be on.
@@ -153,8 +161,9 @@ pub enum DeskError {
 type Change<'a> = Transaction<'a, Sqlite>;
 
 impl Desk {
-    /// Opens the file, makes it when there is none, and brings it up to date.
-    pub async fn open(path: &Path) -> Result<Self, DeskError> {
+    /// Opens the file at `path`, makes it when there is none, and brings it up to date; `bundles` is a folder
+    /// that is there.
+    pub async fn open(path: &Path, bundles: &Path) -> Result<Self, DeskError> {
         let unusable = |reason: String| DeskError::Unusable { file: path.display().to_string(), reason };
         // Made here and not by SQLite, for its mode: nobody else shall read it.
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -186,7 +195,9 @@ impl Desk {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => at_start(path, error),
             other => DeskError::Damaged { file: path.display().to_string(), reason: other.to_string() },
         })?;
-        Ok(Self { pool })
+        let desk = Self { pool, bundles: bundles.to_owned() };
+        desk.remove_strays().await?;
+        Ok(desk)
     }
 
     /// Asks something, to know whether it answers.
@@ -206,15 +217,13 @@ impl Desk {
     }
 }
 
+/// All that was ever done to the file's tables, in order. What is here never changes: more is added.
 fn migrations() -> Migrator {
-    let first = include_str!("schema.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "notes, labels, audit".into(),
-        MigrationType::Simple,
-        first,
-        false,
-    )])
+    let steps = [("notes, labels, audit", include_str!("schema.sql")), ("bundles", include_str!("bundles.sql"))];
+    let step = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations((1..).zip(steps).map(step).collect())
 }
 
 /// What a failure at the start is, by SQLite's result codes (sqlite.org/rescode.html).
@@ -269,6 +278,11 @@ async fn forget_bare(change: &mut Change<'_>, kind: &str, id: &str) -> Result<()
                 AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = ?1 AND subject = ?2)";
     sqlx::query(bare).bind(kind).bind(id).execute(&mut **change).await?;
     Ok(())
+}
+
+/// An id for something new: 16 random bytes.
+pub fn new_id() -> Id {
+    Id(std::array::from_fn(|_| fastrand::u8(..)))
 }
 
 /// An id as the file holds it.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{self, Done};
-use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, room};
+use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, new_id, room};
 use crate::model::{Id, Micros};
 
 /// What somebody wrote about a session or a request.
@@ -58,7 +58,7 @@ impl Desk {
     /// Adds a note.
     pub async fn add_note(&self, subject: Subject, text: &str, by: &By) -> Result<Note, DeskError> {
         let note = Note {
-            id: Id(std::array::from_fn(|_| fastrand::u8(..))),
+            id: new_id(),
             session_id: subject.session,
             request_id: (subject.kind == Kind::Request).then_some(subject.id),
             text: text.to_owned(),

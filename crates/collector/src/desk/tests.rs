@@ -19,7 +19,7 @@ fn by(at: i64) -> By {
 
 async fn desk() -> (tempfile::TempDir, Desk) {
     let dir = tempfile::tempdir().unwrap();
-    let desk = Desk::open(&dir.path().join("settings.db")).await.unwrap();
+    let desk = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap();
     (dir, desk)
 }
 
@@ -30,7 +30,7 @@ async fn what_was_added_is_there_after_a_restart() {
     let of_request = desk.add_note(request(9, 1), "the first wrong one", &by(6)).await.unwrap();
     assert!(desk.add_label(session(1), "robot", &by(7)).await.unwrap());
     desk.close().await;
-    let desk = Desk::open(&dir.path().join("settings.db")).await.unwrap();
+    let desk = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap();
     assert_eq!(desk.notes_of_session(session(1).id).await.unwrap(), [note, of_request.clone()]);
     assert_eq!(desk.notes_of_request(request(9, 1).id).await.unwrap(), [of_request]);
     let label = Label { label: "robot".to_owned(), author: LOCAL.to_owned(), at: Micros(7) };
@@ -88,7 +88,7 @@ async fn a_damaged_file_is_named_with_what_to_do_and_left_as_it_is() {
     let path = dir.path().join("settings.db");
     let text = "this is no database, and long enough not to be taken for an empty one".repeat(100);
     std::fs::write(&path, &text).unwrap();
-    let error = Desk::open(&path).await.unwrap_err();
+    let error = Desk::open(&path, dir.path()).await.unwrap_err();
     assert!(matches!(error, DeskError::Damaged { .. }), "{error}");
     for needle in ["settings.db is damaged", "copy of it", "move it away"] {
         assert!(error.to_string().contains(needle), "{error}");
@@ -109,7 +109,7 @@ async fn a_file_with_a_torn_page_is_not_taken_for_sound() {
     let end = bytes.len();
     bytes[40_960..end].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
-    let error = Desk::open(&path).await.unwrap_err();
+    let error = Desk::open(&path, dir.path()).await.unwrap_err();
     assert!(matches!(error, DeskError::Damaged { .. }), "{error}");
 }
 
@@ -121,7 +121,7 @@ async fn a_file_of_a_newer_version_is_refused() {
         .await
         .unwrap();
     desk.close().await;
-    let error = Desk::open(&dir.path().join("settings.db")).await.unwrap_err();
+    let error = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");
 }
 
@@ -131,6 +131,61 @@ async fn nobody_else_may_read_the_file() {
     let (dir, _desk) = desk().await;
     let mode = std::fs::metadata(dir.path().join("settings.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+fn archive(n: u8) -> crate::evidence::Archive {
+    crate::evidence::Archive {
+        id: Id([n; 16]),
+        session: Id([1; 16]),
+        requests: 1,
+        left_out: 0,
+        html: b"page".to_vec(),
+        ndjson: b"archive".to_vec(),
+    }
+}
+
+fn files(dir: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| !name.starts_with("settings.db")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_start_removes_what_a_crash_left_of_a_bundle_and_nothing_else() {
+    let (dir, desk) = desk().await;
+    let kept = desk.keep_bundle(archive(1), &by(1)).await.unwrap();
+    let right = [format!("{}.html", kept.id), format!("{}.ndjson", kept.id), "notes of mine.html".to_owned()];
+    std::fs::write(dir.path().join(&right[2]), "").unwrap();
+    std::fs::write(dir.path().join(format!("{}.html", Id([2; 16]))), "half a pa").unwrap();
+    desk.close().await;
+    let desk = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap();
+    assert_eq!(files(dir.path()), right);
+    assert_eq!(desk.read_bundle(kept.id, Form::Ndjson).await.unwrap().unwrap(), b"archive");
+    assert!(desk.remove_bundle(kept.id, &by(2)).await.unwrap());
+    assert_eq!(files(dir.path()), right[2..]);
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_bundles_and_what_is_refused_leaves_no_files() {
+    let (dir, desk) = desk().await;
+    let fill = async |rows: usize, bytes: usize| {
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) \
+                    INSERT INTO bundles SELECT printf('%032x', i), printf('%032x', i), 'local', 0, 1, 0, ?, '', '' FROM n";
+        sqlx::query("DELETE FROM bundles").execute(&desk.pool).await.unwrap();
+        sqlx::query(fill).bind(rows as i64).bind((bytes / rows) as i64).execute(&desk.pool).await.unwrap();
+    };
+    for (rows, bytes, needle) in [
+        (limits::BUNDLES, 0, "200 evidence bundles"),
+        (1, limits::BUNDLE_BYTES, "1073741824 bytes of evidence bundles"),
+    ] {
+        fill(rows, bytes).await;
+        let error = desk.keep_bundle(archive(0xee), &by(1)).await.unwrap_err().to_string();
+        assert!(error.contains(needle), "{error}");
+        assert_eq!(files(dir.path()), [""; 0]);
+    }
+    fill(limits::BUNDLES - 1, 0).await;
+    desk.keep_bundle(archive(0xee), &by(1)).await.unwrap();
 }
 
 proptest! {

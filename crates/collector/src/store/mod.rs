@@ -1,4 +1,5 @@
-//! What the collector asks of a store, and the stores there are. No SQL outside this room.
+//! What the collector asks of a store, and the stores there are. No SQL about sessions
+//! outside this room.
 //!
 //! A store takes [`Batch`]es in the order of the log and answers queries about them. A batch counts
 //! as a whole: no query sees a part of it. After a crash a part of it may be there, as each day is

@@ -17,6 +17,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// With more flags.
+    pub fn start_with(dir: &Path, flags: &[&str]) -> Self {
         let data = dir.join("data");
         std::fs::create_dir_all(&data).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_api-sessions"))
@@ -26,6 +31,7 @@ impl Server {
             .arg("--runtime-dir")
             .arg(dir)
             .args(["--listen", "127.0.0.1:0"])
+            .args(flags)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -44,6 +44,7 @@ const PROBLEMS: &[(u16, &str, &str, &str, &str)] = &[
     (413, "too-large", "The body is too long", "a body has at most 131072 bytes", ""),
     (415, "unsupported-media-type", "The body is no JSON", "the body must be JSON", ""),
     (421, "misdirected", "This server has no such name", "one Host header would be right", ""),
+    (429, "too-often", "That was too often", "ten a second at most, twenty at once; ask again in 1 s", ""),
     (500, "internal", "The server failed", "the store could not answer; the server's log says why", ""),
     (503, "busy", "The server is busy", "too many questions at a time; ask again in a few seconds", ""),
     (504, "timed-out", "The question took too long", "no answer within 10 s", ""),

@@ -3,11 +3,17 @@
 use serde_json::{Value, json};
 
 /// A parameter: its name, what it means, its schema, an example.
-fn words() -> [(&'static str, &'static str, Value, Value); 11] {
+fn words() -> [(&'static str, &'static str, Value, Value); 12] {
     let time = || json!({ "type": "string", "format": "date-time" });
     [
         ("id", "32 hex digits", json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}$" }), json!(ID)),
         ("number", "The id of a decision", json!({ "type": "integer", "minimum": 1 }), json!(1)),
+        (
+            "bundle",
+            "The id of a bundle; to read it, .html or .ndjson follows",
+            json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}(\\.html|\\.ndjson)?$" }),
+            json!("0197f4a03e7c7b2a9c41d3a5b6e7f809.html"),
+        ),
         ("label", "1 to 64 characters", json!({ "type": "string", "minLength": 1, "maxLength": 64 }), json!("checked")),
         ("from", "First moment of the window, RFC 3339", time(), json!("2026-03-10T00:00:00Z")),
         ("to", "First moment past the window, RFC 3339", time(), json!("2026-03-11T00:00:00Z")),

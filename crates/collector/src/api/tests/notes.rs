@@ -3,24 +3,6 @@
 use super::*;
 use serde_json::json;
 
-impl Server {
-    pub(super) async fn change(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
-        }
-        let body = body.map_or(Body::empty(), |body| Body::from(body.to_string()));
-        self.answer(request.body(body).unwrap()).await
-    }
-
-    pub(super) async fn answer(&self, request: Request<Body>) -> (u16, Value) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-    }
-}
-
 #[tokio::test]
 async fn notes_on_a_session_and_its_requests_are_told_together_the_oldest_first() {
     let server = Server::new();

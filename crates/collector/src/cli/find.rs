@@ -1,0 +1,85 @@
+//! `api-sessions find VALUE`: sessions by a value of which only the pseudonym is stored.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::table::{Side, Table, escape, terminal_width, time};
+use super::{CliError, Where, print, print_json};
+
+/// The largest value that is taken.
+const LONGEST: u64 = 64 << 10;
+
+/// Whom to look for.
+#[derive(Debug, Args)]
+pub(super) struct Find {
+    #[command(flatten)]
+    server: Where,
+    /// A token, cookie, e-mail or line of `Authorization`; `-` reads it from the standard input, where other users of
+    /// this machine do not see it
+    value: String,
+    /// A group of keys to try besides those that nodes tell, such as the host that `group=$host` stands for
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// Print the API's answer
+    #[arg(long)]
+    json: bool,
+}
+
+impl Find {
+    pub(super) async fn run(self) -> Result<ExitCode, CliError> {
+        let value = if self.value == "-" { read()? } else { self.value };
+        let client = self.server.client().await?;
+        let answer = client.post("/pseudonym", &json!({ "value": value, "group": self.group })).await?;
+        if self.json {
+            print_json(&answer)?
+        } else {
+            print(&shown(&answer, terminal_width()))?
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The value on the standard input, without the end of its line.
+fn read() -> Result<String, CliError> {
+    let mut value = String::new();
+    std::io::stdin().take(LONGEST + 1).read_to_string(&mut value)?;
+    Ok(value.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The answer as text.
+pub(super) fn shown(answer: &Value, width: Option<usize>) -> String {
+    let texts = |name: &str| -> Vec<String> {
+        answer[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(escape).collect()
+    };
+    let mut text = format!("pseudonym {}\n", texts("pseudonyms").join(", "));
+    let found = answer["found"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if found.is_empty() {
+        text.push_str("no session of the days kept has this value as its key\n");
+    } else {
+        let mut table = Table::new(&[
+            ("SESSION", Side::Whole),
+            ("DAY", Side::Whole),
+            ("REQUESTS", Side::Right),
+            ("LAST SEEN (UTC)", Side::Whole),
+        ]);
+        for part in found {
+            let cell = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
+            let requests = part["requests"].as_u64().unwrap_or_default().to_string();
+            table.row([cell("session_id"), cell("day"), requests, time(&cell("last_seen"))]);
+        }
+        text.push_str(&table.render(width));
+    }
+    for (name, meaning) in [
+        ("other_nodes", "nodes with another secret, whose sessions cannot be found"),
+        ("groups_left_out", "groups with variables, to be tried with --group"),
+    ] {
+        let list = texts(name);
+        if !list.is_empty() {
+            text.push_str(&format!("{meaning}: {}\n", list.join(", ")));
+        }
+    }
+    text
+}
