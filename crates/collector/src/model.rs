@@ -137,6 +137,15 @@ pub struct KeyCount {
     pub requests: Option<u64>,
 }
 
+/// A value of a field, and how common it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct CommonValue {
+    /// The value, or its pseudonym.
+    pub value: String,
+    /// Requests that have it.
+    pub requests: u64,
+}
+
 /// An endpoint and its share of a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct EndpointCount {

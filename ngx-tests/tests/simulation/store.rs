@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use collector::endpoints::{Endpoints, Figures, ShapeId};
-use collector::model::{Day, Id, Micros, Request, SessionPart};
+use collector::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
 use collector::store::memory::MemoryStore;
 use collector::store::{
-    Batch, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
+    Batch, CommonQuery, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
 };
 use fastrand::Rng;
 
@@ -137,6 +137,10 @@ impl Store for SimStore {
 
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
         self.inner.sessions(query)
+    }
+
+    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
+        self.inner.common_values(query)
     }
 
     fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {

@@ -3,14 +3,30 @@
 use std::sync::Arc;
 
 use super::Api;
+use super::params::Params;
 use super::problem::Problem;
-use crate::store::{Store, StoreError};
+use crate::store::{Interest, Store, StoreError};
+
+/// Somebody who waits for an answer.
+struct Waiting(Interest);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.lose();
+    }
+}
 
 impl Api {
+    /// With the time that the asker grants.
+    pub(super) fn within(mut self, params: &Params) -> Result<Self, Problem> {
+        self.limits.deadline = params.timeout()?.unwrap_or(self.limits.deadline);
+        Ok(self)
+    }
+
     /// Runs `question` against the store.
     ///
-    /// A question that outlives its deadline keeps its slot until the store is done with it: the
-    /// number of questions with the store holds whatever the readers do.
+    /// It is given up when its time is over or the asker goes away, and keeps its slot until the store is
+    /// done with it: the number of questions with the store holds whatever the readers do.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
@@ -28,6 +44,9 @@ impl Api {
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Result<T, StoreError>, Problem> {
         let deadline = tokio::time::Instant::now() + self.limits.deadline;
+        // Dropped with this future, be it that the time is over or that the asker has gone.
+        let waiting = Waiting(Interest::default());
+        let interest = waiting.0.clone();
         let slot = Arc::clone(&self.slots).acquire_owned();
         let slot = match tokio::time::timeout_at(deadline, slot).await {
             Ok(Ok(slot)) => slot,
@@ -36,7 +55,7 @@ impl Api {
         let store = Arc::clone(&self.shared.store);
         let answer = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            question(store.as_ref())
+            interest.ask(|| question(store.as_ref()))
         });
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),

@@ -19,6 +19,7 @@ mod bundles;
 mod decisions;
 mod endpoints;
 mod export;
+mod fields;
 mod guard;
 mod health;
 mod labels;
@@ -85,6 +86,13 @@ struct Api {
 }
 
 impl Api {
+    fn new(shared: Shared, limits: Limits) -> Self {
+        let slots = Arc::new(Semaphore::new(limits.queries.max(1)));
+        let finding = Arc::new(Throttle::new(shared.clock.monotonic()));
+        let (streams, bundling) = (Arc::new(Semaphore::new(stream::READERS)), Arc::new(Semaphore::new(1)));
+        Self { shared, slots, streams, limits, bundling, finding }
+    }
+
     /// The first moment that is still kept.
     fn oldest(&self) -> Micros {
         let today = self.shared.clock.now().day();
@@ -95,10 +103,7 @@ impl Api {
 /// The API as a service that takes requests from anywhere;
 /// [`Bound::serve`](crate::sockets::Bound::serve) puts it on sockets.
 pub fn router(shared: Shared, limits: Limits) -> Router {
-    let slots = Arc::new(Semaphore::new(limits.queries.max(1)));
-    let finding = Arc::new(Throttle::new(shared.clock.monotonic()));
-    let (streams, bundling) = (Arc::new(Semaphore::new(stream::READERS)), Arc::new(Semaphore::new(1)));
-    let api = Api { shared, slots, streams, limits, bundling, finding };
+    let api = Api::new(shared, limits);
     let probes = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -1,6 +1,7 @@
 //! Query parameters: each known, each at most once, each checked.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
@@ -12,6 +13,8 @@ use crate::store::Window;
 
 const PAGE_SIZE: usize = 50;
 const MAX_PAGE_SIZE: usize = 1000;
+/// Seconds that an answer may take.
+const MAX_TIMEOUT: u64 = 30;
 
 /// The parameters of a request, as they came.
 pub(super) struct Params(Vec<(String, String)>);
@@ -92,6 +95,17 @@ impl Params {
             let names: Vec<_> = orders.iter().map(|(name, _)| format!("`{name}`")).collect();
             Problem::parameter("order_by", format!("`{asked}` is no order here; those are {}", names.join(", ")))
         })
+    }
+
+    /// `timeout`: how long the answer may take.
+    pub(super) fn timeout(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = self.text("timeout") else { return Ok(None) };
+        match text.parse() {
+            Ok(seconds @ 1..=MAX_TIMEOUT) => Ok(Some(Duration::from_secs(seconds))),
+            _ => {
+                Err(Problem::parameter("timeout", format!("`{text}` is no number of seconds from 1 to {MAX_TIMEOUT}")))
+            }
+        }
     }
 
     /// `filter`; an empty one is none.

@@ -39,7 +39,8 @@ pub(super) async fn of_session(
     IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&["from", "to", "day", "filter", "page_size", "page_token", "order_by"])?;
+    let params = params.only(&["from", "to", "day", "filter", "page_size", "page_token", "order_by", "timeout"])?;
+    let api = api.within(&params)?;
     let (order, descending) = params.order(&BY_TIME)?;
     let filter = params.filter()?;
     let list = format!("requests of {id} by {order}, {}", fingerprint(filter.as_ref()));
@@ -65,7 +66,8 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     if params.text("order_by") == Some("arrival") {
         return by_arrival(api, params).await;
     }
-    let params = params.only(&["from", "to", "filter", "page_size", "page_token", "order_by"])?;
+    let params = params.only(&["from", "to", "filter", "page_size", "page_token", "order_by", "timeout"])?;
+    let api = api.within(&params)?;
     let (order, descending) = params.order(&ACROSS)?;
     let filter = params.filter()?;
     let list = format!("requests by {order}, {}", fingerprint(filter.as_ref()));

@@ -4,7 +4,8 @@ use axum::http::Method;
 
 use super::openapi::{Routes, Told, examples};
 use super::{
-    audit, bundles, decisions, endpoints, health, labels, nodes, noise, notes, pseudonym, requests, sessions, stream,
+    audit, bundles, decisions, endpoints, fields, health, labels, nodes, noise, notes, pseudonym, requests, sessions,
+    stream,
 };
 use crate::noise::Rules;
 
@@ -20,14 +21,14 @@ fn seen(routes: Routes) -> Routes {
             "/sessions",
             sessions::list,
             Told::of("Parts of sessions, the last seen first")
-                .parameters(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by"])
+                .parameters(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by", "timeout"])
                 .answers(sessions::Sessions::example()),
         )
         .get(
             "/sessions/count",
             sessions::count,
             Told::of("How many parts the list of sessions has")
-                .parameters(&["from", "to", "filter", "mcp"])
+                .parameters(&["from", "to", "filter", "mcp", "timeout"])
                 .answers(sessions::Count::example()),
         )
         .get(
@@ -50,7 +51,7 @@ fn seen(routes: Routes) -> Routes {
             "/sessions/{id}/requests",
             requests::of_session,
             Told::of("Requests of a session, in the order in which they began")
-                .parameters(&["from", "to", "day", "filter", "page_size", "page_token", "order_by"])
+                .parameters(&["from", "to", "day", "filter", "page_size", "page_token", "order_by", "timeout"])
                 .answers(requests::Requests::example())
                 .problems(&[404, 410]),
         )
@@ -58,7 +59,7 @@ fn seen(routes: Routes) -> Routes {
             "/requests",
             requests::list,
             Told::of("Requests of all sessions, the last first, or with order_by=arrival as they arrive")
-                .parameters(&["from", "to", "filter", "page_size", "page_token", "order_by"])
+                .parameters(&["from", "to", "filter", "page_size", "page_token", "order_by", "timeout"])
                 .answers(requests::Requests::example()),
         )
         .get(
@@ -72,6 +73,13 @@ fn seen(routes: Routes) -> Routes {
             Told::of("Requests of all sessions from now on, as server-sent events")
                 .parameters(&["filter"])
                 .answers_text("text/event-stream", "event: request\ndata: {\"id\":\"...\"}\n\n"),
+        )
+        .get(
+            "/fields",
+            fields::list,
+            Told::of("What filters can ask for; with values, one field and its commonest values")
+                .parameters(&["from", "to", "values", "timeout"])
+                .answers(fields::Fields::example()),
         )
         .get("/nodes", nodes::list, Told::of("What nodes tell of themselves").answers(nodes::Nodes::example()))
         .get("/healthz", health::healthz, Told::of("200 while the process works").answers(health::Health::ok()))

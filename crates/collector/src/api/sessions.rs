@@ -53,7 +53,8 @@ const ORDERS: [(&str, SessionsOrder); 15] = {
 
 /// `GET /sessions`: parts of sessions, the last seen first unless asked otherwise.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
-    let params = params.only(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by"])?;
+    let params = params.only(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by", "timeout"])?;
+    let api = api.within(&params)?;
     let (order_name, order) = params.order(&ORDERS)?;
     let size = params.page_size()?;
     let query = sessions_query(&params)?;
@@ -109,7 +110,8 @@ impl Count {
 
 /// `GET /sessions/count`: how many parts the list has.
 pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
-    let params = params.only(&["from", "to", "filter", "mcp"])?;
+    let params = params.only(&["from", "to", "filter", "mcp", "timeout"])?;
+    let api = api.within(&params)?;
     let query = SessionsQuery {
         window: params.asked()?.window(api.oldest()),
         as_of: api.shared.store.position(),

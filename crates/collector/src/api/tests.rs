@@ -378,6 +378,8 @@ async fn bad_input_gets_a_problem_that_names_the_parameter() {
         ("/requests?order_by=status", "order_by", "those are `ts desc`, `ts asc`, `ts`, `arrival`"),
         ("/requests?order_by=arrival&from=2026-03-10T00:00:00Z", "from", "those here are order_by, filter"),
         ("/requests?order_by=arrival&filter=session.requests%3E5", "filter", "nothing is known of their sessions"),
+        ("/sessions?timeout=31", "timeout", "no number of seconds from 1 to 30"),
+        ("/fields?timeout=0", "timeout", "no number of seconds from 1 to 30"),
         ("/sessions/count?page_size=5", "page_size", "those here are from, to, filter, mcp"),
         ("/sessions?from=yesterday", "from", "RFC 3339"),
         ("/sessions?from=2026-03-10", "from", "RFC 3339"),
@@ -451,6 +453,27 @@ async fn a_filter_leaves_the_same_requests_in_every_list() {
     assert_eq!(ids(&server.ok(&of(1, "status%3D5xx")).await).len(), 1);
     assert!(ids(&server.ok(&of(2, "status%3D5xx")).await).is_empty());
     assert_eq!(ids(&server.ok("/sessions?filter=++").await).len(), 3);
+}
+
+#[tokio::test]
+async fn fields_are_told_with_their_operators_and_their_commonest_values() {
+    let server = Server::new();
+    let all = server.ok("/fields").await;
+    let fields = all["fields"].as_array().unwrap();
+    let status = fields.iter().find(|field| field["name"] == "status").unwrap();
+    assert_eq!((status["type"].as_str(), status["of"].as_str()), (Some("status"), Some("request")));
+    assert!(status["operators"].as_array().unwrap().contains(&">=".into()) && status["values"].is_null());
+    assert!(fields.iter().any(|field| field["name"] == "session.requests" && field["of"] == "session"));
+
+    server.put(&[(1, NOW), (1, NOW), (2, NOW), (3, NOW - DAY)]);
+    let users = server.ok("/fields?values=user&from=2026-03-10T00:00:00Z").await;
+    let expected = serde_json::json!([{ "value": "user-1", "requests": 2 }, { "value": "user-2", "requests": 1 }]);
+    assert_eq!(users["fields"][0]["values"], expected);
+    for field in ["nothing", "ts", "session.requests", "param."] {
+        let problem = server.problem(&format!("/fields?values={field}"), 400).await;
+        assert_eq!(problem["parameter"], "values");
+        assert!(problem["detail"].as_str().unwrap().contains("node, application, method"), "{problem}");
+    }
 }
 
 #[tokio::test]
@@ -636,6 +659,7 @@ impl Store for SlowStore {
         forget_before(day: Day) -> Result<Vec<Day>, crate::store::StoreError>;
         newest() -> Option<Micros>;
         rows() -> u64;
+        common_values(query: &crate::store::CommonQuery) -> Result<Vec<crate::model::CommonValue>, crate::store::StoreError>;
         count_sessions(query: &crate::store::SessionsQuery) -> Result<u64, crate::store::StoreError>;
         parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
         requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
@@ -657,6 +681,28 @@ impl Store for SlowStore {
         let _ = self.1.lock().unwrap().recv();
         self.0.sessions(query)
     }
+}
+
+#[tokio::test]
+async fn a_question_is_given_up_when_its_asker_goes_away() {
+    let server = Server::new();
+    let api = Api::new(server.shared.clone(), Limits::default());
+    let (asked, begun) = tokio::sync::oneshot::channel();
+    let (told, given_up) = tokio::sync::oneshot::channel();
+    let asking = api.ask(move |_| {
+        asked.send(()).unwrap();
+        let interest = crate::store::Interest::current();
+        while !interest.is_lost() {
+            std::thread::yield_now();
+        }
+        told.send(()).unwrap();
+        Ok(())
+    });
+    tokio::select! {
+        answer = asking => panic!("{answer:?}"),
+        begun = begun => begun.unwrap(),
+    }
+    given_up.await.unwrap();
 }
 
 #[tokio::test]

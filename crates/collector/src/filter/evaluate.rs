@@ -1,5 +1,7 @@
 //! Filters evaluated plainly: what stores must agree with.
 
+use std::collections::BTreeSet;
+
 use super::{Expr, Field, Filter, Level, Order, Pattern, Test, Value};
 use crate::model::{Id, Request, SessionPart, Who};
 
@@ -36,6 +38,19 @@ impl Filter {
     /// none yet for a request that has just arrived, terms on sessions are false.
     pub fn matches(&self, seen: Seen, part: Option<Part>) -> bool {
         self.root.matches(seen, part)
+    }
+}
+
+impl Field {
+    /// The different values that it has in a request, as texts, the empty one left out.
+    pub(crate) fn values(&self, seen: Seen) -> BTreeSet<String> {
+        let mut values: BTreeSet<String> = match found_in_request(self, seen) {
+            Found::Texts(texts) => texts.into_iter().collect(),
+            Found::Number(number) => number.map(|number| number.to_string()).into_iter().collect(),
+            Found::Id(_) | Found::Flag(_) => BTreeSet::new(),
+        };
+        values.remove("");
+        values
     }
 }
 

@@ -137,6 +137,13 @@ impl Kind {
     }
 }
 
+impl FieldInfo {
+    /// Whether its commonest values can be told: those of texts, addresses and statuses.
+    pub fn has_values(&self) -> bool {
+        self.level == Level::Request && matches!(self.kind, Kind::Text | Kind::Ip | Kind::Status)
+    }
+}
+
 impl Field {
     /// Its line of the table.
     pub fn info(&self) -> &'static FieldInfo {
@@ -146,7 +153,7 @@ impl Field {
     }
 
     /// The field of a name in a filter.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         if let Some(parameter) = name.strip_prefix(PARAM).filter(|name| !name.is_empty()) {
             return Some(Self::Param(parameter.to_owned()));
         }

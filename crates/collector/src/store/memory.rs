@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::{self, Named, status_class};
 use super::{
-    Batch, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError, Stories,
-    StoryQuery, TailQuery, Tailed, Window,
+    Batch, CommonQuery, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError,
+    Stories, StoryQuery, TailQuery, Tailed, Window,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::filter::{Filter, Part, Seen};
 use crate::geo;
-use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
+use crate::model::{CommonValue, Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
 
 /// Keeps everything in memory. What was applied is there for ever;
 /// `checkpoint` only decides from where a [`restart`](Self::restart) goes on.
@@ -221,6 +221,13 @@ impl Store for MemoryStore {
         let mut rows = inner.days.values().rev().flat_map(|day| &day.rows);
         let found = rows.find(|row| row.request.id == id && row.arrival.pos < inner.position);
         Ok(found.map(|row| inner.shown(row)))
+    }
+
+    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
+        let inner = self.lock();
+        let rows: Vec<Row> = inner.days.values().flat_map(|day| inner.shown_rows(&day.rows)).collect();
+        let counted = rows.iter().filter(|row| row.arrival.pos < query.as_of && query.window.contains(row.request.ts));
+        Ok(query.commonest(counted.flat_map(|row| query.field.values(seen(row))).map(|value| (value, 1))))
     }
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {

@@ -7,6 +7,7 @@
 //! numbers are there already, so that nothing is lost or there twice.
 
 mod batch;
+mod interest;
 mod query;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,11 +20,14 @@ pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
-pub use query::{Place, RequestsQuery, SessionsBy, SessionsOrder, SessionsQuery, TailQuery, Tailed, Window};
+pub use interest::Interest;
+pub use query::{
+    CommonQuery, Place, RequestsQuery, SessionsBy, SessionsOrder, SessionsQuery, TailQuery, Tailed, Window,
+};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
 
 use crate::endpoints::{Endpoints, Figures, ShapeId};
-use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
+use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
 /// Position in the collector's log: the bytes before it, since the log began.
 pub type Position = u64;
@@ -46,6 +50,12 @@ pub enum StoreError {
         doing: String,
         /// What the engine said.
         reason: String,
+    },
+    /// Nobody waits for the answer any more, so it was not looked for to the end.
+    #[error("{doing}: given up, as nobody waits for the answer any more")]
+    GivenUp {
+        /// What was being done.
+        doing: String,
     },
     /// A file says something that cannot be.
     #[error("{file} is damaged: {reason}")]
@@ -109,6 +119,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// One request.
     fn request(&self, id: Id) -> Result<Option<Request>, StoreError>;
+
+    /// The commonest values of a field. Of values that are rare on each day some may be missing.
+    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError>;
 
     /// Requests in the order in which they arrived.
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError>;

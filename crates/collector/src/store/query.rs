@@ -1,10 +1,11 @@
 //! The questions.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 use super::{Arrival, Position};
-use crate::filter::Filter;
-use crate::model::{Day, Id, Micros, Request, SessionPart};
+use crate::filter::{Field, Filter};
+use crate::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
 
 /// A window of time, `from` included, `to` excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,32 @@ pub struct RequestsQuery {
     pub after: Option<(Micros, u64, u64, Id)>,
     /// Rows wanted.
     pub limit: usize,
+}
+
+/// The commonest values of a field, the commonest first, then by value.
+#[derive(Clone, Debug)]
+pub struct CommonQuery {
+    /// One that [has values](crate::filter::FieldInfo::has_values).
+    pub field: Field,
+    /// Of requests that started in it.
+    pub window: Window,
+    /// The state to look at.
+    pub as_of: Position,
+    /// Values wanted.
+    pub limit: usize,
+}
+
+impl CommonQuery {
+    /// The answer, of how many requests have which value.
+    pub(super) fn commonest(&self, counts: impl IntoIterator<Item = (String, u64)>) -> Vec<CommonValue> {
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        counts.into_iter().for_each(|(value, requests)| *all.entry(value).or_default() += requests);
+        let mut values: Vec<_> = all.into_iter().map(|(value, requests)| CommonValue { value, requests }).collect();
+        // Stable, so that equally common ones stay in their order.
+        values.sort_by_key(|value| Reverse(value.requests));
+        values.truncate(self.limit);
+        values
+    }
 }
 
 /// Requests in the order of their arrival.

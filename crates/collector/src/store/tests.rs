@@ -250,6 +250,14 @@ proptest! {
             memory.apply(&shaped(batch.clone(), &memory)).unwrap();
             duck.apply(&shaped(batch, &duck)).unwrap();
         }
+        for info in crate::filter::FIELDS.iter().filter(|info| info.has_values()) {
+            let field = match &info.field {
+                crate::filter::Field::Param(_) => crate::filter::Field::Param("p0".into()),
+                field => field.clone(),
+            };
+            let query = CommonQuery { field, window: window(1, 26), as_of: 1, limit: 5 };
+            prop_assert_eq!(memory.common_values(&query).unwrap(), duck.common_values(&query).unwrap(), "{}", info.name);
+        }
         for filter in filters {
             let text = filter.to_string();
             for window in [Window::ALL, window(1, 26)] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// A parameter: its name, what it means, its schema, an example.
-fn words() -> [(&'static str, &'static str, Value, Value); 12] {
+fn words() -> [(&'static str, &'static str, Value, Value); 14] {
     let time = || json!({ "type": "string", "format": "date-time" });
     [
         ("id", "32 hex digits", json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}$" }), json!(ID)),
@@ -32,6 +32,13 @@ fn words() -> [(&'static str, &'static str, Value, Value); 12] {
             Value::Null,
         ),
         ("order_by", "An order that the list has", json!({ "type": "string" }), Value::Null),
+        ("values", "A field whose commonest values are wanted", json!({ "type": "string" }), json!("status")),
+        (
+            "timeout",
+            "Seconds that the answer may take, waiting included",
+            json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 10 }),
+            json!(30),
+        ),
         (
             "filter",
             "What rows have to meet, in the language of filters",

@@ -9,9 +9,9 @@ use wire::{Event, EventTime, TAG_SESSIONS, write_entry};
 use super::*;
 use crate::clock::ManualClock;
 use crate::ingest::LogEntry;
-use crate::model::{Day, Id, Micros, Request, SessionPart};
+use crate::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, DayBatch, RequestsQuery, Resume, Row, SessionsQuery, TailQuery, Tailed};
+use crate::store::{Batch, CommonQuery, DayBatch, RequestsQuery, Resume, Row, SessionsQuery, TailQuery, Tailed};
 
 /// Far more than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -68,6 +68,9 @@ impl Store for FullDisk {
     }
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
         self.memory.sessions(query)
+    }
+    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
+        self.memory.common_values(query)
     }
     fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
         self.memory.count_sessions(query)

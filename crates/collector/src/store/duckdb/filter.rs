@@ -191,7 +191,7 @@ fn fact(field: &Field) -> Option<Fact> {
 }
 
 /// What a field is of a row `r`, and whether it may be NULL.
-fn column(field: &Field) -> (&'static str, bool) {
+pub(super) fn column(field: &Field) -> (&'static str, bool) {
     match field {
         Field::Ts => ("r.ts", false),
         Field::Node => ("r.node", false),
@@ -218,7 +218,7 @@ fn column(field: &Field) -> (&'static str, bool) {
         Field::Noise => ("coalesce(r.noise, false)", false),
         Field::McpMethod => ("r.mcp_method", true),
         Field::McpPrimitive => ("r.mcp_primitive", true),
-        Field::McpServer => ("CASE WHEN r.mcp_method IS NOT NULL THEN r.host || r.path END", true),
+        Field::McpServer => ("(CASE WHEN r.mcp_method IS NOT NULL THEN r.host || r.path END)", true),
         Field::McpError => ("r.mcp_error", true),
         Field::GqlType => ("r.gql_kind", true),
         Field::GqlOperation => ("r.gql_operation", true),

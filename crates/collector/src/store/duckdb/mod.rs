@@ -22,6 +22,7 @@ mod shapes;
 mod sql;
 mod statement;
 mod story;
+mod values;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -37,11 +38,11 @@ use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError,
-    Stories, StoryQuery, TailQuery, Tailed,
+    Batch, CommonQuery, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store,
+    StoreError, Stories, StoryQuery, TailQuery, Tailed,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
-use crate::model::{Day, Id, Micros, Related, Request, SessionPart};
+use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
 /// Disk that queries may use for what does not fit into memory.
 const MAX_TEMP: &str = "1GB";
@@ -514,6 +515,16 @@ impl Store for DuckStore {
                 }
             }
             Ok(None)
+        })
+    }
+
+    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
+        self.read(|connection, days| {
+            let mut counts = Vec::new();
+            for &day in days.iter().filter(|&&day| query.window.touches(day)) {
+                counts.extend(values::of_day(connection, day, query, &self.shapes.endpoints)?);
+            }
+            Ok(query.commonest(counts))
         })
     }
 

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use duckdb::{Connection, InterruptHandle};
 
 use super::failed;
-use crate::store::StoreError;
+use crate::store::{Interest, StoreError};
 
 /// Queries at a time; more wait. Two more than the API runs, so that `/readyz` gets its turn.
 pub(super) const LIMIT: usize = 10;
 /// How long a query may wait for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(10);
-/// How long a query may run.
-const MAX_RUN: Duration = Duration::from_secs(30);
-/// How often it is looked whether one runs too long.
-const WATCH: Duration = Duration::from_millis(500);
+/// How long a query may run. Longer than anybody waits for one, unless many run at a time.
+const MAX_RUN: Duration = Duration::from_secs(40);
+/// How often it is looked whether one runs too long, or for nobody.
+const WATCH: Duration = Duration::from_millis(100);
 
 /// Lends connections.
 pub(super) struct Readers {
@@ -32,8 +32,14 @@ struct Pool {
 struct State {
     root: Connection,
     idle: Vec<Connection>,
-    running: HashMap<u64, (Instant, Arc<InterruptHandle>)>,
+    running: HashMap<u64, Running>,
     next: u64,
+}
+
+struct Running {
+    started: Instant,
+    handle: Arc<InterruptHandle>,
+    interest: Interest,
 }
 
 impl Readers {
@@ -48,8 +54,12 @@ impl Readers {
 
     /// Runs `query` on a connection of its own.
     pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let (number, connection) = self.pool.take()?;
-        let answer = query(&connection);
+        let interest = Interest::current();
+        let (number, connection) = self.pool.take(&interest)?;
+        let answer = query(&connection).map_err(|error| match interest.is_lost() {
+            true => StoreError::GivenUp { doing: "running a query".into() },
+            false => error,
+        });
         // After a failure a connection may hold a transaction that nothing ends.
         self.pool.put_back(number, answer.is_ok().then_some(connection));
         answer
@@ -57,16 +67,19 @@ impl Readers {
 }
 
 impl Pool {
-    fn take(&self) -> Result<(u64, Connection), StoreError> {
+    fn take(&self, interest: &Interest) -> Result<(u64, Connection), StoreError> {
         let asked = Instant::now();
         let mut state = self.lock();
         while state.running.len() >= LIMIT {
+            if interest.is_lost() {
+                return Err(StoreError::GivenUp { doing: "waiting to run a query".into() });
+            }
             let left = MAX_WAIT.saturating_sub(asked.elapsed());
             if left.is_zero() {
                 let reason = format!("{LIMIT} queries run already, try again later");
                 return Err(StoreError::Failed { doing: "waiting to run a query".into(), reason });
             }
-            state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.returned.wait_timeout(state, left.min(WATCH)).unwrap_or_else(PoisonError::into_inner).0;
         }
         let connection = match state.idle.pop() {
             Some(connection) => connection,
@@ -74,7 +87,8 @@ impl Pool {
         };
         let number = state.next;
         state.next += 1;
-        state.running.insert(number, (Instant::now(), connection.interrupt_handle()));
+        let (started, handle) = (Instant::now(), connection.interrupt_handle());
+        state.running.insert(number, Running { started, handle, interest: interest.clone() });
         Ok((number, connection))
     }
 
@@ -90,11 +104,11 @@ impl Pool {
     }
 }
 
-/// Interrupts what runs too long, as long as there are readers.
+/// Interrupts what runs too long or for nobody, as often as it takes: a query may be several statements, as long as there are readers.
 fn watch(pool: &Weak<Pool>) {
     while let Some(pool) = pool.upgrade() {
-        for (started, handle) in pool.lock().running.values() {
-            if started.elapsed() > MAX_RUN {
+        for Running { started, handle, interest } in pool.lock().running.values() {
+            if started.elapsed() > MAX_RUN || interest.is_lost() {
                 handle.interrupt();
             }
         }

@@ -1,7 +1,7 @@
 //! What holds for the files and the engine, beyond what every store promises.
 
 use super::*;
-use crate::store::{Row, SeqRange};
+use crate::store::{Interest, Row, SeqRange};
 
 const DAY: Day = Day(20_000);
 
@@ -215,4 +215,20 @@ fn queries_cannot_fill_the_disk() {
     let setting = "SELECT current_setting('max_temp_directory_size')";
     let most: String = store.writer().query_row(setting, [], |row| row.get(0)).unwrap();
     assert_eq!(most, "953.6 MiB");
+}
+
+#[test]
+fn a_query_that_nobody_waits_for_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let interest = Interest::default();
+    let endless = "SELECT sum(a.range * b.range) FROM range(100000000) AS a, range(100000000) AS b";
+    let given_up = interest.ask(|| {
+        store.readers.with(|connection| {
+            interest.lose();
+            connection.execute_batch(endless).map_err(failed("running a query"))
+        })
+    });
+    assert!(matches!(given_up, Err(StoreError::GivenUp { .. })), "{given_up:?}");
+    store.check().unwrap();
 }
