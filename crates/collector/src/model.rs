@@ -308,6 +308,45 @@ pub struct Reason {
     pub requests: u64,
 }
 
+/// What is told of a group of requests; what was not asked for is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Measures {
+    /// Requests.
+    pub requests: u64,
+    /// Distinct sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u64>,
+    /// Distinct users that the requests name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<u64>,
+    /// Requests with a status from 500 to 599.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
+    /// Requests with a status from 400 to 499.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_errors: Option<u64>,
+    /// Bytes received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_in: Option<u64>,
+    /// Bytes sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_out: Option<u64>,
+    /// Microseconds from start to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_us: Option<Percentiles>,
+}
+
+/// How a number is spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Percentiles {
+    /// Half of all are not over it.
+    pub p50: u64,
+    /// 95 of 100 are not over it.
+    pub p95: u64,
+    /// None is over it.
+    pub max: u64,
+}
+
 /// A context parameter of a request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Param {

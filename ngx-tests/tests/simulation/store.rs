@@ -167,6 +167,10 @@ impl Store for SimStore {
         self.inner.tail(query)
     }
 
+    fn stats(&self, query: &collector::store::StatsQuery) -> Result<collector::store::Stats, StoreError> {
+        self.inner.stats(query)
+    }
+
     fn stories(&self, query: &collector::store::StoryQuery) -> Result<collector::store::Stories, StoreError> {
         self.inner.stories(query)
     }

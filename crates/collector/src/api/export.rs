@@ -60,6 +60,8 @@ pub(super) const LISTS: &[List] = &[
     List { path: "/endpoints", rows: "endpoints", paged: true, problems: &[], columns: ENDPOINT },
     List { path: "/endpoints/pins", rows: "pins", paged: false, problems: &[], columns: &["id", "host", "path"] },
     List { path: "/endpoints/merges", rows: "merges", paged: false, problems: &[], columns: &["id", "from", "into"] },
+    List { path: "/stats", rows: "groups", paged: false, problems: &[], columns: STATS },
+    List { path: "/sessions/{id}/stats", rows: "groups", paged: false, problems: &[404], columns: STATS },
     List { path: "/nodes", rows: "nodes", paged: false, problems: &[], columns: NODE },
 ];
 
@@ -159,6 +161,22 @@ const BUNDLE: &[&str] =
     &["id", "session_id", "author", "at", "requests", "requests_left_out", "bytes", "blake3.ndjson", "blake3.html"];
 
 const AUDIT: &[&str] = &["n", "at", "who", "action", "kind", "subject", "before", "after"];
+
+const STATS: &[&str] = &[
+    "group",
+    "filter",
+    "requests",
+    "sessions",
+    "users",
+    "errors",
+    "client_errors",
+    "bytes_in",
+    "bytes_out",
+    "duration_us.p50",
+    "duration_us.p95",
+    "duration_us.max",
+    "series",
+];
 
 const NODE: &[&str] = &["name", "last_reported", "version", "nginx", "workers", "plans"];
 

@@ -36,6 +36,7 @@ mod pseudonym;
 mod requests;
 mod routes;
 mod sessions;
+mod stats;
 mod stream;
 mod throttle;
 

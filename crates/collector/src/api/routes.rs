@@ -5,7 +5,7 @@ use axum::http::Method;
 use super::openapi::{Routes, Told, examples};
 use super::{
     audit, bundles, decisions, endpoints, fields, health, labels, nodes, noise, notes, pseudonym, requests, sessions,
-    stream,
+    stats, stream,
 };
 use crate::noise::Rules;
 
@@ -66,6 +66,21 @@ fn seen(routes: Routes) -> Routes {
             "/requests/{id}",
             requests::one,
             Told::of("One request").answers(examples::request()).problems(&[404, 410]),
+        )
+        .get(
+            "/stats",
+            stats::of_all,
+            Told::of("Requests counted by what they have in common, and in steps of time")
+                .parameters(stats::PARAMETERS)
+                .answers(stats::Stats::example()),
+        )
+        .get(
+            "/sessions/{id}/stats",
+            stats::of_session,
+            Told::of("Requests of a session counted by what they have in common, and in steps of time")
+                .parameters(stats::PARAMETERS)
+                .answers(stats::Stats::example())
+                .problems(&[404]),
         )
         .get(
             "/stream",

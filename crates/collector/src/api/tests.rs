@@ -4,6 +4,7 @@ mod export;
 mod notes;
 mod openapi;
 mod pseudonym;
+mod stats;
 mod story;
 mod stream;
 
@@ -665,6 +666,7 @@ impl Store for SlowStore {
         requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;
         request(id: Id) -> Result<Option<crate::model::Request>, crate::store::StoreError>;
+        stats(query: &crate::store::StatsQuery) -> Result<crate::store::Stats, crate::store::StoreError>;
         stories(query: &crate::store::StoryQuery) -> Result<crate::store::Stories, crate::store::StoreError>;
         related(query: &crate::store::RelatedQuery) -> Result<Vec<crate::model::Related>, crate::store::StoreError>;
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;

@@ -1,5 +1,6 @@
 //! A store in plain memory: what the others must agree with, and what tests and simulations use.
 
+mod stats;
 mod story;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::{self, Named, status_class};
 use super::{
-    Batch, CommonQuery, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Store, StoreError,
-    Stories, StoryQuery, TailQuery, Tailed, Window,
+    Batch, CommonQuery, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Stats, StatsQuery,
+    Store, StoreError, Stories, StoryQuery, TailQuery, Tailed, Window,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::filter::{Filter, Part, Seen};
@@ -265,6 +266,16 @@ impl Store for MemoryStore {
 
     fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.lock().endpoints)
+    }
+
+    fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError> {
+        let inner = self.lock();
+        let met = inner
+            .days
+            .iter()
+            .flat_map(|(&day, rows)| meeting(day, &rows.rows, query.as_of, query.window, query.filter.as_ref()));
+        let own: Vec<_> = met.filter(|row| query.session.is_none_or(|id| row.request.session_id == id)).collect();
+        Ok(stats::stats(&own, query, &inner.endpoints))
     }
 
     fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError> {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 mod parts;
+mod stats;
 mod story;
 
 pub mod duckdb;
@@ -24,6 +25,7 @@ pub use interest::Interest;
 pub use query::{
     CommonQuery, Place, RequestsQuery, SessionsBy, SessionsOrder, SessionsQuery, TailQuery, Tailed, Window,
 };
+pub use stats::{Dimension, Group, Metric, Stats, StatsQuery};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
 
 use crate::endpoints::{Endpoints, Figures, ShapeId};
@@ -134,6 +136,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the shapes of its rows are called. Whoever makes rows learns them here first.
     fn endpoints(&self) -> Arc<Endpoints>;
+
+    /// Statistics over requests.
+    fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError>;
 
     /// What happened in the parts of a session.
     fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError>;

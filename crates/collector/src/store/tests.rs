@@ -201,6 +201,37 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
     }
 }
 
+/// Statistics in both, by each dimension and some pairs, whole and in steps.
+fn count_in_both(memory: &dyn Store, duck: &dyn Store, pages: usize) {
+    let metrics = Metric::ALL.map(|(_, metric)| metric).to_vec();
+    let dimensions: Vec<_> = Dimension::all().collect();
+    let pairs = dimensions.iter().zip(dimensions.iter().skip(pages)).map(|(a, b)| vec![a.clone(), b.clone()]);
+    let singles = dimensions.iter().map(|by| vec![by.clone()]);
+    let status = Filter::parse("status>=400 OR session.requests>3").unwrap();
+    for (n, group_by) in std::iter::once(Vec::new()).chain(singles).chain(pairs).enumerate() {
+        let query = StatsQuery {
+            session: [None, Some(Id([77; 16]))][n % 5 / 4],
+            window: [Window::ALL, window(1, 26)][n % 3 / 2],
+            filter: [None, Some(status.clone())][n % 4 / 3].clone(),
+            as_of: [u64::MAX, memory.position() / 2][n % 7 / 6],
+            group_by,
+            top: [pages, 2][n % 2],
+            metrics: if n % 6 == 5 { Vec::new() } else { metrics.clone() },
+            bucket: [None, Some(60_000_000)][n % 2],
+        };
+        let found = memory.stats(&query).unwrap();
+        assert_eq!(found, duck.stats(&query).unwrap(), "{query:?}");
+        for group in found.groups.iter().filter(|_| query.metrics.is_empty() || n % 8 == 0) {
+            let terms = query.group_by.iter().zip(&group.values).map(|(by, value)| by.filter(value.as_deref()));
+            let all = query.filter.clone().map(Some).into_iter().chain(terms).reduce(|a, b| Some(a?.and(b?)));
+            let Some(Some(filter)) = all else { continue };
+            let shown = StatsQuery { filter: Some(filter), group_by: Vec::new(), ..query.clone() };
+            let shown = duck.stats(&shown).unwrap();
+            assert_eq!(shown.groups[0].measures.requests, group.measures.requests, "{query:?} {group:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -229,6 +260,7 @@ proptest! {
             }
         }
         ask_both(&memory, &duck, pages, &filter);
+        count_in_both(&memory, &duck, pages);
         let day = Day(FIRST_DAY + forget);
         prop_assert_eq!(memory.forget_before(day).unwrap(), duck.forget_before(day).unwrap());
         ask_both(&memory, &duck, pages, &filter);

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 /// A parameter: its name, what it means, its schema, an example.
-fn words() -> [(&'static str, &'static str, Value, Value); 14] {
+fn words() -> Vec<(&'static str, &'static str, Value, Value)> {
     let time = || json!({ "type": "string", "format": "date-time" });
-    [
+    vec![
         ("id", "32 hex digits", json!({ "type": "string", "pattern": "^[0-9a-fA-F]{32}$" }), json!(ID)),
         ("number", "The id of a decision", json!({ "type": "integer", "minimum": 1 }), json!(1)),
         (
@@ -30,6 +30,20 @@ fn words() -> [(&'static str, &'static str, Value, Value); 14] {
             "The next_page_token of the page before; the other parameters are repeated with it",
             json!({ "type": "string", "maxLength": 512 }),
             Value::Null,
+        ),
+        ("group_by", "Up to two names with a comma between them", json!({ "type": "string" }), json!("method,status")),
+        (
+            "metrics",
+            "What is told of each group, names with commas between them",
+            json!({ "type": "string" }),
+            json!("sessions,errors,duration_us"),
+        ),
+        ("bucket", "Steps of time", json!({ "enum": super::super::stats::bucket_names() }), json!("1h")),
+        (
+            "top",
+            "Groups told; all others are told together",
+            json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 10 }),
+            json!(10),
         ),
         ("order_by", "An order that the list has", json!({ "type": "string" }), Value::Null),
         ("values", "A field whose commonest values are wanted", json!({ "type": "string" }), json!("status")),

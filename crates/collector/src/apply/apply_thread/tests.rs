@@ -90,6 +90,9 @@ impl Store for FullDisk {
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         self.memory.tail(query)
     }
+    fn stats(&self, query: &crate::store::StatsQuery) -> Result<crate::store::Stats, StoreError> {
+        self.memory.stats(query)
+    }
     fn stories(&self, query: &crate::store::StoryQuery) -> Result<crate::store::Stories, StoreError> {
         self.memory.stories(query)
     }

@@ -21,6 +21,7 @@ mod readers;
 mod shapes;
 mod sql;
 mod statement;
+mod stats;
 mod story;
 mod values;
 
@@ -38,8 +39,8 @@ use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, CommonQuery, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Store,
-    StoreError, Stories, StoryQuery, TailQuery, Tailed,
+    Batch, CommonQuery, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Stats,
+    StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
@@ -558,6 +559,14 @@ impl Store for DuckStore {
 
     fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.shapes.endpoints)
+    }
+
+    fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError> {
+        self.read(|connection, days| {
+            let days: Vec<_> = days.iter().copied().filter(|&day| query.window.touches(day)).collect();
+            let rows: u64 = days.iter().filter_map(|day| self.days().get(day).map(|state| state.rows)).sum();
+            stats::stats(connection, &days, query, &self.shapes.endpoints, rows <= stats::EXACT)
+        })
     }
 
     fn stories(&self, query: &StoryQuery) -> Result<Stories, StoreError> {
