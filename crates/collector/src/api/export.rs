@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -34,6 +34,11 @@ const PAGES: [&str; 2] = ["page_size", "page_token"];
 /// Bytes of a page; no list answers with more.
 const PAGE_BYTES: usize = 256 << 20;
 
+/// The list with a count of its own.
+const COUNTED: &str = "/sessions";
+/// The header that tells how many rows there were when the export began, where that is known.
+pub(crate) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+
 /// A list that can be had as CSV and NDJSON.
 pub(super) struct List {
     /// Its address.
@@ -51,6 +56,7 @@ pub(super) struct List {
 /// All of them.
 pub(super) const LISTS: &[List] = &[
     List { path: "/sessions", rows: "sessions", paged: true, problems: &[], columns: SESSION },
+    List { path: "/requests", rows: "requests", paged: true, problems: &[], columns: REQUEST },
     List { path: "/sessions/{id}/requests", rows: "requests", paged: true, problems: &[404, 410], columns: REQUEST },
     List { path: "/sessions/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
     List { path: "/requests/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
@@ -268,12 +274,18 @@ impl Export {
                 return Err(Problem::parameter(name, detail).into_response());
             }
         }
+        if params.text("order_by") == Some("arrival") {
+            let detail = "requests by arrival have no end; /stream sends them as they come";
+            return Err(Problem::parameter("order_by", detail).into_response());
+        }
         let slot = slot.ok_or_else(|| Problem::busy().into_response())?;
         let Page { rows, next } = self.page(None).await?;
         let written = self.head().and_then(|head| Ok([head, self.write(&rows)?].concat()));
         let first = written.map_err(|error| failed(&error).into_response())?;
         let headers =
             [(header::CONTENT_TYPE, self.format.content_type()), (header::CONTENT_DISPOSITION, self.file_name())];
+        let total = self.total().await.map(|total| (TOTAL, HeaderValue::from(total)));
+        let total = axum::response::AppendHeaders(total);
         let rest = stream::try_unfold((self, next, slot), |(export, next, slot)| async move {
             let Some(token) = next else { return Ok(None) };
             let Page { rows, next } = export.page(Some(&token)).await.map_err(|refused| {
@@ -284,12 +296,23 @@ impl Export {
             Ok::<_, io::Error>(Some((Bytes::from(bytes), (export, next, slot))))
         });
         let first = stream::once(async { Ok(Bytes::from(first)) });
-        Ok((headers, Body::from_stream(first.chain(rest))).into_response())
+        Ok((total, headers, Body::from_stream(first.chain(rest))).into_response())
     }
 
     fn file_name(&self) -> HeaderValue {
         let name = format!("attachment; filename=\"{}.{}\"", self.list.rows, self.format.suffix());
         HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"))
+    }
+
+    /// How many rows there are, of a list that is counted.
+    async fn total(&self) -> Option<u64> {
+        let path = self.uri.path().strip_suffix(self.format.suffix())?.strip_suffix('.')?;
+        let address = format!("{path}/count?{}", self.uri.query().unwrap_or_default());
+        let request = Request::get(address).body(Body::empty()).ok().filter(|_| self.list.path == COUNTED)?;
+        let Ok(answer) = self.lists.clone().oneshot(request).await;
+        let body = axum::body::to_bytes(answer.into_body(), PAGE_BYTES).await.ok()?;
+        let told: Value = serde_json::from_slice(&body).ok()?;
+        told["count"].as_u64().filter(|_| told["exact"] == true)
     }
 
     /// Asks the list for a page.

@@ -52,6 +52,7 @@ use crate::KEPT_DAYS;
 use crate::model::{Day, Micros};
 use crate::shared::Shared;
 
+pub(crate) use export::TOTAL;
 pub use problem::Problem;
 use throttle::Throttle;
 

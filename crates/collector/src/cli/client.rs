@@ -8,6 +8,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::api::TOTAL;
+
 /// A little longer than the server itself gives a question.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// Likewise for an export, whose pages are good for ten minutes.
@@ -120,16 +122,17 @@ impl Client {
     }
 
     /// The answer to `GET /api/v1{path}`, piece by piece: an export, which may take as long as the
-    /// server gives one.
+    /// server gives one. Each piece comes with the number of rows in all, where the server knows it.
     pub(super) async fn export(
         &self,
         path: &str,
         parameters: &[(&str, String)],
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+        mut take: impl FnMut(&[u8], Option<u64>) -> io::Result<()>,
     ) -> Result<io::Result<()>, AskError> {
         let mut response = self.ask(path, parameters, EXPORT).await?;
+        let total = response.headers().get(TOTAL).and_then(|total| total.to_str().ok()?.parse().ok());
         while let Some(piece) = response.chunk().await.map_err(|e| self.broken(&e))? {
-            if let Err(error) = take(&piece) {
+            if let Err(error) = take(&piece, total) {
                 return Ok(Err(error));
             }
         }

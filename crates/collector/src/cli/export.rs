@@ -24,8 +24,8 @@ pub(super) struct Export {
     /// Which list
     #[arg(value_enum)]
     list: List,
-    /// Whose requests: the session's id, 32 hex digits
-    #[arg(long, value_name = "ID", required_if_eq("list", "requests"))]
+    /// Whose requests only: the session's id, 32 hex digits
+    #[arg(long, value_name = "ID")]
     session: Option<Id>,
     /// Only what is from this time on (RFC 3339)
     #[arg(long, value_name = "TIME")]
@@ -47,7 +47,7 @@ pub(super) struct Export {
 enum List {
     /// Parts of sessions, the last seen first
     Sessions,
-    /// Requests of a session, in order
+    /// Requests, of all sessions or of one
     Requests,
 }
 
@@ -108,7 +108,8 @@ async fn write(
     out: &mut impl Write,
     progress: &mut Progress,
 ) -> Result<(), CliError> {
-    let take = |piece: &[u8]| {
+    let take = |piece: &[u8], total: Option<u64>| {
+        progress.total = total;
         out.write_all(piece)?;
         progress.seen(piece);
         Ok(())
@@ -134,13 +135,15 @@ struct Progress {
     lines: u64,
     heads: u64,
     quoted: bool,
+    /// Rows in all, where the server knows.
+    total: Option<u64>,
     told: Instant,
     terminal: bool,
 }
 
 impl Progress {
     fn new(heads: u64) -> Self {
-        Self { lines: 0, heads, quoted: false, told: Instant::now(), terminal: io::stderr().is_terminal() }
+        Self { lines: 0, heads, quoted: false, total: None, told: Instant::now(), terminal: io::stderr().is_terminal() }
     }
 
     fn seen(&mut self, piece: &[u8]) {
@@ -155,7 +158,8 @@ impl Progress {
         }
         if self.terminal && self.told.elapsed() >= TELL {
             self.told = Instant::now();
-            let _ = write!(io::stderr(), "\r{} rows", self.rows());
+            let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
+            let _ = write!(io::stderr(), "\r{}{of} rows", self.rows());
         }
     }
 

@@ -75,6 +75,15 @@ async fn an_export_holds_all_rows_of_its_list_whatever_arrives_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_export_of_sessions_tells_how_many_there_are() {
+    let server = with_pages();
+    server.put(&[(2, NOW)]);
+    let request = Request::get("/api/v1/sessions.csv?from=2026-03-10T00:00:00Z").header("host", "localhost");
+    let response = server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.headers()["x-total-count"], "2");
+}
+
+#[tokio::test]
 async fn what_fails_on_the_way_cuts_an_export_off() {
     let server = with_pages();
     let (_, mut body) = server.export(&format!("/sessions/{}/requests.ndjson", session(1))).await;
@@ -107,6 +116,7 @@ async fn an_export_is_refused_as_its_list_is() {
         ("/sessions.csv?page_token=", "page_token", "holds all rows"),
         ("/sessions/123/requests.csv", "id", "32 hex digits"),
         ("/sessions/%ff/requests.csv", "id", "32 hex digits"),
+        ("/requests.csv?order_by=arrival", "order_by", "have no end"),
         ("/nodes.csv?x=1", "x", "no parameter"),
     ];
     for (path, parameter, needle) in cases {
