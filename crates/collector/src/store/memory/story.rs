@@ -66,7 +66,9 @@ pub(super) fn shared(rows: &[&Row]) -> Shared {
 
 /// The sessions of `rows` that share something.
 pub(super) fn related(rows: &[&Row], shared: &Shared, limit: usize) -> Vec<Related> {
-    let mut sessions: BTreeMap<Id, BTreeMap<(Aspect, String, bool), (u64, Micros)>> = BTreeMap::new();
+    /// What is shared: how many requests share it, and the last of them.
+    type Shares = BTreeMap<(Aspect, String, bool), (u64, Micros)>;
+    let mut sessions: BTreeMap<Id, Shares> = BTreeMap::new();
     for row in rows {
         let ip = Some(&row.request.ip).filter(|ip| shared.ips.contains(ip)).map(|ip| (Aspect::Ip, ip.clone(), false));
         let user = row.user.as_ref().filter(|user| shared.users.contains(user));
