@@ -143,7 +143,7 @@ impl Server {
         data_dir.probe()?;
         let noise = Arc::new(Noise::open(&data_dir.noise_file())?);
         let marks = Marks { geo: Geo::open(&settings.geo)?, noise: Arc::clone(&noise) };
-        let limits = Limits { memory: settings.memory_limit, threads: settings.threads };
+        let limits = Limits { memory: settings.memory_limit, threads: settings.threads, ..Limits::default() };
         let store: Arc<dyn Store> = Arc::new(DuckStore::open(&data_dir.days(), &data_dir.temp(), limits)?);
         let desk = Desk::open(&data_dir.settings_db(), &data_dir.bundles()).await?;
         store.endpoints().decide_by(&data_dir.endpoints_file())?;

@@ -14,7 +14,7 @@ use crate::model::{Attack, Graphql, KeyCount, Mcp, Param, Who};
 const FIRST_DAY: i32 = 20_000;
 
 fn open(dir: &Path) -> Result<DuckStore, StoreError> {
-    DuckStore::open(dir, &dir.join("tmp"), Limits { memory: 256 << 20, threads: 2 })
+    DuckStore::open(dir, &dir.join("tmp"), Limits { memory: 256 << 20, threads: 2, chunk_rows: 7 })
 }
 
 /// A request made of small numbers, so that values meet often.
@@ -239,6 +239,7 @@ proptest! {
     fn the_files_answer_like_plain_memory(
         seeds in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..20), 1..6),
         again in 0usize..6,
+        checkpoints in any::<u8>(),
         forget in 0i32..3,
         pages in 3usize..20,
         filter in filter(),
@@ -249,6 +250,10 @@ proptest! {
         for (n, batch) in batches(&seeds).iter().enumerate() {
             memory.apply(&shaped(batch.clone(), &memory)).unwrap();
             duck.apply(&shaped(batch.clone(), &duck)).unwrap();
+            if checkpoints >> n & 1 == 1 {
+                // Session rows are made then.
+                duck.checkpoint().unwrap();
+            }
             if n == again {
                 // The log is read again from the last checkpoint: nothing of it may count twice.
                 memory.checkpoint().unwrap();
@@ -368,6 +373,53 @@ fn hostile_texts_in_a_filter_are_looked_for_and_never_change_the_query() {
     }
     assert_eq!(duck.rows(), hostile.len() as u64);
     duck.check().unwrap();
+}
+
+#[test]
+fn walking_all_pages_while_requests_come_gives_every_session_of_the_snapshot_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (memory, duck) = (MemoryStore::default(), open(dir.path()).unwrap());
+    // Each record has requests of old sessions and of new ones, on three days.
+    let record = |pos: Position| {
+        let rows = (0..12).map(|n| {
+            let mut row = row(pos, n, (pos * 12 + u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            row.request.session_id = Id([(pos * u64::from(n) % 97) as u8; 16]);
+            row
+        });
+        batch(pos, pos + 1, rows)
+    };
+    for pos in 0..30 {
+        memory.apply(&record(pos)).unwrap();
+        duck.apply(&record(pos)).unwrap();
+    }
+    let as_of = duck.position();
+    let orders = [SessionsBy::LastSeen, SessionsBy::Requests, SessionsBy::Duration].into_iter();
+    let orders = orders.flat_map(|by| [false, true].map(|ascending| SessionsOrder { by, ascending }));
+    std::thread::scope(|scope| {
+        let ingest = scope.spawn(|| {
+            for pos in 30..90 {
+                duck.apply(&record(pos)).unwrap();
+                duck.checkpoint().unwrap();
+            }
+        });
+        for (walks, order) in orders.clone().cycle().enumerate() {
+            if walks >= orders.clone().count() && ingest.is_finished() {
+                break;
+            }
+            let all = SessionsQuery { as_of, order, limit: usize::MAX >> 1, ..SessionsQuery::default() };
+            let expected = memory.sessions(&all).unwrap();
+            let mut query = SessionsQuery { limit: 11, ..all };
+            let mut walked = Vec::new();
+            loop {
+                let page = duck.sessions(&query).unwrap();
+                let Some(last) = page.last() else { break };
+                query.after = Some(order.place(last));
+                walked.extend(page);
+            }
+            assert_eq!(walked, expected, "{order:?}");
+        }
+    });
+    assert_eq!(duck.rows(), 90 * 12);
 }
 
 /// The rows of one session: day, and who it names.

@@ -8,6 +8,7 @@
 
 use duckdb::types::Value as Bound;
 
+use super::facts::{self, Fact};
 use super::halves;
 use super::statement::Statement;
 use crate::endpoints::Endpoints;
@@ -28,15 +29,6 @@ pub(super) struct Compiled<'a> {
     pub(super) facts: Vec<Fact>,
     /// What the requests meet, over `r`, that `n0`, `n1`, ... count.
     pub(super) counts: Vec<Statement>,
-}
-
-/// A column of `s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fact {
-    /// Its name.
-    pub(super) name: &'static str,
-    /// What it is of the rows of a session.
-    pub(super) of_rows: &'static str,
 }
 
 impl<'a> Compiled<'a> {
@@ -102,8 +94,8 @@ impl<'a> Compiled<'a> {
 
     fn of_session(&mut self, field: &Field, test: &Test) -> Statement {
         if *field == Field::SessionDuration {
-            self.need(FIRST_SEEN);
-            self.need(LAST_SEEN);
+            self.need(facts::FIRST_SEEN);
+            self.need(facts::LAST_SEEN);
             return number("(s.last_seen - s.first_seen)", Kind::Time, test);
         }
         let Some(fact) = fact(field) else { return Statement::of("false") };
@@ -160,32 +152,16 @@ fn speaks_of_request(expr: &Expr) -> bool {
     }
 }
 
-/// When the session of a row began.
-pub(super) const FIRST_SEEN: Fact = Fact { name: "first_seen", of_rows: "min(ts)" };
-/// When its last request began.
-pub(super) const LAST_SEEN: Fact = Fact { name: "last_seen", of_rows: "max(ts)" };
-/// How many requests it has.
-pub(super) const REQUESTS: Fact = Fact { name: "requests", of_rows: "count(*)" };
-/// Bytes sent; the sum stops at the largest number instead of failing.
-pub(super) const BYTES_OUT: Fact =
-    Fact { name: "bytes_out", of_rows: "least(sum(bytes_out), 18446744073709551615)::UBIGINT" };
-/// Whether calls of AI agents are in it.
-pub(super) const MCP: Fact = Fact { name: "mcp", of_rows: "bool_or(mcp_method IS NOT NULL)" };
-
 fn fact(field: &Field) -> Option<Fact> {
     Some(match field {
-        Field::SessionRequests => REQUESTS,
-        Field::SessionFirstSeen => FIRST_SEEN,
-        Field::SessionLastSeen => LAST_SEEN,
-        Field::SessionBytesIn => {
-            Fact { name: "bytes_in", of_rows: "least(sum(bytes_in), 18446744073709551615)::UBIGINT" }
-        }
-        Field::SessionBytesOut => BYTES_OUT,
-        Field::SessionUsers => {
-            Fact { name: "users", of_rows: "count(DISTINCT (user_value, user_hashed)) FILTER (user_value IS NOT NULL)" }
-        }
-        Field::SessionIps => Fact { name: "ips", of_rows: "count(DISTINCT ip) FILTER (ip <> '')" },
-        Field::SessionMcp => MCP,
+        Field::SessionRequests => facts::REQUESTS,
+        Field::SessionFirstSeen => facts::FIRST_SEEN,
+        Field::SessionLastSeen => facts::LAST_SEEN,
+        Field::SessionBytesIn => facts::BYTES_IN,
+        Field::SessionBytesOut => facts::BYTES_OUT,
+        Field::SessionUsers => facts::USERS,
+        Field::SessionIps => facts::IPS,
+        Field::SessionMcp => facts::MCP,
         _ => return None,
     })
 }

@@ -6,7 +6,9 @@
 use duckdb::Connection;
 use duckdb::types::Value;
 
-use super::filter::{self, Compiled, Fact};
+use super::facts::{self, Fact};
+use super::filter::Compiled;
+use super::pieces::{Extent, within};
 use super::read::select;
 use super::statement::Statement;
 use super::{halves, joined};
@@ -19,6 +21,7 @@ pub(super) fn page(
     connection: &Connection,
     day: Day,
     query: &SessionsQuery,
+    extent: &Extent,
     rows: usize,
     endpoints: &Endpoints,
 ) -> Result<Vec<(Place, u64)>, StoreError> {
@@ -32,7 +35,7 @@ pub(super) fn page(
         .add(behind(query, day))
         .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
         .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
-    let with = with(query, &compiled).add(statement);
+    let with = with(query, &compiled, extent).add(statement);
     select(connection, day, &with.text, with.values, |row| {
         Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
     })
@@ -43,10 +46,11 @@ pub(super) fn count(
     connection: &Connection,
     day: Day,
     query: &SessionsQuery,
+    extent: &Extent,
     endpoints: &Endpoints,
 ) -> Result<u64, StoreError> {
     let compiled = compiled(query, &[], endpoints);
-    let statement = with(query, &compiled).add("SELECT count(*)").add(listed(query, &compiled));
+    let statement = with(query, &compiled, extent).add("SELECT count(*)").add(listed(query, &compiled));
     let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
     Ok(counts.into_iter().sum())
 }
@@ -54,18 +58,18 @@ pub(super) fn count(
 /// What decides an order, and the facts that it is made of.
 fn key(by: SessionsBy) -> (&'static str, &'static [Fact]) {
     match by {
-        SessionsBy::LastSeen => ("last_seen", &[filter::LAST_SEEN]),
-        SessionsBy::FirstSeen => ("first_seen", &[filter::FIRST_SEEN]),
-        SessionsBy::Requests => ("requests", &[filter::REQUESTS]),
-        SessionsBy::Duration => ("(last_seen - first_seen)", &[filter::FIRST_SEEN, filter::LAST_SEEN]),
-        SessionsBy::BytesOut => ("bytes_out", &[filter::BYTES_OUT]),
+        SessionsBy::LastSeen => ("last_seen", &[facts::LAST_SEEN]),
+        SessionsBy::FirstSeen => ("first_seen", &[facts::FIRST_SEEN]),
+        SessionsBy::Requests => ("requests", &[facts::REQUESTS]),
+        SessionsBy::Duration => ("(last_seen - first_seen)", &[facts::FIRST_SEEN, facts::LAST_SEEN]),
+        SessionsBy::BytesOut => ("bytes_out", &[facts::BYTES_OUT]),
     }
 }
 
 /// The relations `s` and, where the filter speaks of requests, `hits`.
-fn with(query: &SessionsQuery, compiled: &Compiled) -> Statement {
+fn with(query: &SessionsQuery, compiled: &Compiled, extent: &Extent) -> Statement {
     let scope = scope(query.as_of, None);
-    let mut sessions = sessions(compiled, &scope, query.window);
+    let mut sessions = sessions(compiled, extent, &scope, query.window, None);
     if !compiled.requests.is_empty() {
         sessions = sessions
             .add(", hits AS (SELECT r.sid_hi, r.sid_lo, count(*) AS matched FROM {day}.requests AS r")
@@ -95,7 +99,7 @@ fn compiled<'a>(query: &SessionsQuery, facts: &[Fact], endpoints: &'a Endpoints)
     let mut compiled = Compiled::of(query.filter.as_ref(), endpoints);
     facts.iter().for_each(|fact| compiled.need(*fact));
     if query.mcp.is_some() {
-        compiled.need(filter::MCP);
+        compiled.need(facts::MCP);
     }
     compiled
 }
@@ -126,21 +130,22 @@ pub(super) fn scope(as_of: Position, session: Option<Id>) -> Statement {
     }
 }
 
-/// And that began in the window.
-pub(super) fn within(window: Window) -> Statement {
-    Statement::with(" AND r.ts >= ? AND r.ts < ?", [window.from, window.to].map(|moment| Value::BigInt(moment.0)))
-}
-
-/// `WITH` the relation `s` of the sessions in `scope`: their facts, how many of their requests the window
-/// leaves, and how many of those each count of the filter finds.
-pub(super) fn sessions(compiled: &Compiled, scope: &Statement, window: Window) -> Statement {
-    let mut with = Statement::of("WITH facts AS (SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
-        .add(within(window))
-        .add(") AS in_window");
+/// `WITH` the relation `s` of all sessions, or of one: their facts, how many of their requests the window
+/// leaves, and how many of those in `scope` each count of the filter finds.
+pub(super) fn sessions(
+    compiled: &Compiled,
+    extent: &Extent,
+    scope: &Statement,
+    window: Window,
+    session: Option<Id>,
+) -> Statement {
+    let mut with = Statement::of("WITH ")
+        .add(extent.pieces(&compiled.facts, window, session.as_slice()))
+        .add(", facts AS (SELECT p.sid_hi, p.sid_lo, sum(p.matched)::UBIGINT AS in_window");
     for fact in &compiled.facts {
-        with = with.add(format!(", {} AS {}", fact.of_rows, fact.name).as_str());
+        with = with.add(format!(", {} AS {}", fact.of_pieces, fact.name).as_str());
     }
-    with = with.add(" FROM {day}.requests AS r WHERE ").add(scope.clone()).add(" GROUP BY r.sid_hi, r.sid_lo)");
+    with = with.add(" FROM pieces AS p GROUP BY p.sid_hi, p.sid_lo)");
     let mut columns = String::new();
     let mut joins = String::new();
     for (n, count) in compiled.counts.iter().enumerate() {

@@ -2,7 +2,8 @@
 //!
 //! One engine holds all files attached, so that one limit of memory and threads serves all. A batch
 //! is one transaction for each day that it touches; `applied` in each file says how far it got, in
-//! the same transaction as the rows. Nothing in a file is ever changed.
+//! the same transaction as the rows. Nothing in a file is ever changed. At a checkpoint session rows are
+//! made of what came (see `pieces`), from which lists of sessions are answered.
 //!
 //! Invariants:
 //! - Queries look at rows before `position`, which moves only when all days of a batch are written.
@@ -11,10 +12,12 @@
 //! - A file that it does not know was begun after that checkpoint: the log still holds all of it.
 
 mod columns;
+mod facts;
 mod files;
 mod filter;
 mod list;
 mod network;
+mod pieces;
 mod positions;
 mod read;
 mod readers;
@@ -34,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use duckdb::{Config, Connection};
 
 use self::columns::Columns;
+use self::pieces::{Chunk, Extent, Held};
 use self::positions::{DayPosition, Positions};
 use self::readers::Readers;
 use self::shapes::DayShapes;
@@ -47,6 +51,8 @@ use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
 /// Disk that queries may use for what does not fit into memory.
 const MAX_TEMP: &str = "1GB";
+/// How long after its end a day's requests may still come in numbers, in microseconds.
+const LATE: i64 = 7_200_000_000;
 /// Bytes of a day file's heads: a shorter one holds nothing.
 const EMPTY_FILE: u64 = 3 * 4096;
 
@@ -57,6 +63,14 @@ pub struct Limits {
     pub memory: u64,
     /// Threads.
     pub threads: u32,
+    /// Rows of a day that wait until session rows are made of them.
+    pub chunk_rows: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 512 << 20, threads: 2, chunk_rows: 250_000 }
+    }
 }
 
 /// Day files in a folder.
@@ -68,6 +82,10 @@ pub struct DuckStore {
     checker: Mutex<Connection>,
     days: Mutex<BTreeMap<Day, DayState>>,
     shapes: DayShapes,
+    /// Rows of a chunk.
+    chunk_rows: u64,
+    /// Of which rows of the days there are pieces.
+    chunks: Mutex<BTreeMap<Day, Vec<Chunk>>>,
     /// Held by queries, so that no file goes away under them.
     attached: RwLock<()>,
     /// Everything in the log before it is in the files.
@@ -103,6 +121,8 @@ impl DuckStore {
             checker,
             days: Mutex::default(),
             shapes: DayShapes::default(),
+            chunk_rows: limits.chunk_rows.max(1),
+            chunks: Mutex::default(),
             attached: RwLock::default(),
             complete: AtomicU64::new(positions.complete),
             position: AtomicU64::new(positions.complete),
@@ -160,6 +180,8 @@ impl DuckStore {
         let attached = || {
             writer.execute_batch(&attach).map_err(failed(&format!("opening {file}")))?;
             writer.execute_batch(&sql::on(day, sql::TABLES)).map_err(failed(&format!("preparing {file}")))?;
+            let chunks = pieces::load(writer, day)?;
+            self.chunks().insert(day, chunks);
             let state = self.look(writer, day)?;
             self.shapes.restore(day, read::shapes(writer, day)?);
             Ok(state)
@@ -309,6 +331,38 @@ impl DuckStore {
         Positions { complete, days: days.iter().map(|(day, state)| (day.0, position(state))).collect() }
     }
 
+    /// Makes the pieces that are due of all days. They are not needed for anything but speed: what fails is
+    /// tried again with the next checkpoint.
+    fn make_pieces(&self, writer: &Connection) -> Result<(), StoreError> {
+        let expected = Micros(self.newest().map_or(0, |newest| newest.0.saturating_sub(LATE)));
+        let days: Vec<_> = self.days().iter().map(|(&day, &state)| (day, state)).collect();
+        for (day, state) in days {
+            let mut chunks = self.chunks().get(&day).cloned().unwrap_or_default();
+            let known = chunks.len();
+            let held = Held { rows: state.rows, to: state.applied, over: day < expected.day() };
+            let made = pieces::make(writer, day, &mut chunks, &held, self.chunk_rows);
+            if chunks.len() > known {
+                self.days().entry(day).and_modify(|state| state.dirty = true);
+                self.chunks().insert(day, chunks);
+            }
+            match made {
+                Ok(()) => {}
+                Err(error @ StoreError::Failed { .. }) => tracing::error!(%error, "lists will be slower"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a query at `as_of` reads of a day.
+    fn extent(&self, day: Day, as_of: Position) -> Extent {
+        Extent::new(self.chunks().get(&day).map(Vec::as_slice).unwrap_or_default(), as_of)
+    }
+
+    fn chunks(&self) -> MutexGuard<'_, BTreeMap<Day, Vec<Chunk>>> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -368,6 +422,7 @@ impl Store for DuckStore {
     fn checkpoint(&self) -> Result<Position, StoreError> {
         let writer = self.writer();
         let complete = self.complete.load(Ordering::Acquire);
+        self.make_pieces(&writer)?;
         let dirty: Vec<_> = self.days().iter().filter(|(_, state)| state.dirty).map(|(&day, &s)| (day, s)).collect();
         for &(day, expected) in &dirty {
             let file = self.file(day).display().to_string();
@@ -408,6 +463,7 @@ impl Store for DuckStore {
                 writer.execute_batch(&detach).map_err(failed(&format!("closing {}", self.file(day).display())))?;
                 self.days().remove(&day);
                 self.shapes.forget(day);
+                self.chunks().remove(&day);
             }
         }
         // As the folder has it: so what could not be removed is tried again.
@@ -442,12 +498,14 @@ impl Store for DuckStore {
                         break;
                     }
                 }
-                places.extend(list::page(connection, day, query, query.limit, &self.shapes.endpoints)?);
+                let extent = self.extent(day, query.as_of);
+                places.extend(list::page(connection, day, query, &extent, query.limit, &self.shapes.endpoints)?);
             }
             places.sort_by(|(a, _), (b, _)| query.order.compare(a, b));
             places.truncate(query.limit);
-            let mut found = read::listed(connection, query, &places, &self.shapes.endpoints)?;
-            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, query.as_of))?;
+            let extent = |day| self.extent(day, query.as_of);
+            let mut found = read::listed(connection, query, &places, extent, &self.shapes.endpoints)?;
+            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
             Ok(found)
         })
     }
@@ -456,7 +514,10 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             days.iter()
                 .filter(|&&day| query.window.touches(day))
-                .map(|&day| list::count(connection, day, query, &self.shapes.endpoints))
+                .map(|&day| {
+                    let extent = self.extent(day, query.as_of);
+                    list::count(connection, day, query, &extent, &self.shapes.endpoints)
+                })
                 .sum()
         })
     }
@@ -465,9 +526,12 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             let mut found = Vec::new();
             for &day in days.iter().rev() {
-                found.extend(read::parts(connection, day, &[session], as_of, &self.shapes.endpoints)?);
+                let extent = self.extent(day, as_of);
+                found.extend(read::parts(connection, day, &[session], &extent, &self.shapes.endpoints)?);
             }
-            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, as_of))?;
+            name_by_other_days(&mut found, days, |day, ids| {
+                read::named(connection, day, ids, &self.extent(day, as_of))
+            })?;
             Ok(found)
         })
     }
@@ -488,7 +552,9 @@ impl Store for DuckStore {
                 if limit == 0 {
                     break;
                 }
-                found.extend(read::requests_in_order(connection, day, query, limit, &self.shapes.endpoints)?);
+                let extent = self.extent(day, query.as_of);
+                let endpoints = &self.shapes.endpoints;
+                found.extend(read::requests_in_order(connection, day, query, &extent, limit, endpoints)?);
             }
             Ok(found)
         })

@@ -6,13 +6,14 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::filter::{self, Compiled};
+use super::pieces::{self, Extent, within};
 use super::statement::Statement;
-use super::{failed, halves, joined, list, sql};
+use super::{facts, failed, halves, joined, list, sql};
 use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
 use crate::geo;
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
 use crate::store::parts::{self, Named, status_class};
-use crate::store::{Arrival, Place, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery};
+use crate::store::{Arrival, Place, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery, Window};
 
 /// Runs a statement with bound values and reads each row.
 pub(super) fn select<T>(
@@ -64,6 +65,7 @@ pub(super) fn listed(
     connection: &Connection,
     query: &SessionsQuery,
     places: &[(Place, u64)],
+    extent: impl Fn(Day) -> Extent,
     endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
     let days: BTreeSet<Day> = places.iter().map(|(place, _)| place.day).collect();
@@ -71,9 +73,8 @@ pub(super) fn listed(
     for day in days {
         let ids: Vec<_> =
             places.iter().map(|(place, _)| place).filter(|place| place.day == day).map(|p| p.id).collect();
-        found.extend(
-            parts(connection, day, &ids, query.as_of, endpoints)?.into_iter().map(|part| ((day, part.id), part)),
-        );
+        let parts = parts(connection, day, &ids, &extent(day), endpoints)?;
+        found.extend(parts.into_iter().map(|part| ((day, part.id), part)));
     }
     let matched = |count| Some(count).filter(|_| query.narrowed);
     let in_order = places.iter().filter_map(|(place, count)| {
@@ -87,7 +88,7 @@ pub(super) fn parts(
     connection: &Connection,
     day: Day,
     ids: &[Id],
-    as_of: Position,
+    extent: &Extent,
     endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
     if ids.is_empty() {
@@ -95,8 +96,9 @@ pub(super) fn parts(
     }
     let id_list = sql::values(ids.len(), 2);
     let mut bound = id_values(ids);
-    bound.push(Value::UBigInt(as_of));
-    select(connection, day, &sql::PICK.replace("{ids}", &id_list), bound.clone(), |_| Ok(()))?;
+    bound.push(Value::UBigInt(extent.as_of()));
+    let pick = Statement::of(sql::PICK).add(extent.reach(connection, day, ids)?).add(pieces::among(ids));
+    select(connection, day, &pick.text, pick.values, |_| Ok(()))?;
     let mut parts = totals(connection, day)?;
     fill(connection, day, &mut parts)?;
     fill_endpoints(connection, day, &mut parts, endpoints)?;
@@ -116,24 +118,18 @@ pub(super) fn named(
     connection: &Connection,
     day: Day,
     ids: &[Id],
-    as_of: Position,
+    extent: &Extent,
 ) -> Result<HashMap<Id, Named>, StoreError> {
-    let mut bound = id_values(ids);
-    bound.push(Value::UBigInt(as_of));
-    let of = |column: &str| {
-        let text = sql::named(column).replace("{ids}", &sql::values(ids.len(), 2));
-        select(connection, day, &text, bound.clone(), |row| {
-            Ok((joined(row.get(0)?, row.get(1)?), Who { value: row.get(2)?, hashed: row.get(3)? }))
-        })
-    };
-    let mut named: HashMap<Id, Named> = HashMap::new();
-    for (id, user) in of("user")? {
-        named.entry(id).or_default().user = Some(user);
-    }
-    for (id, role) in of("role")? {
-        named.entry(id).or_default().role = Some(role);
-    }
-    Ok(named)
+    let pieces = extent.pieces(&[facts::LAST_USER, facts::LAST_ROLE], Window::ALL, ids);
+    let Statement { text, values } = Statement::of("WITH ").add(pieces).add(sql::NAMED);
+    let found = select(connection, day, &text, values, |row| {
+        let who = |at: usize| -> duckdb::Result<Option<Who>> {
+            let (value, hashed): (Option<String>, Option<bool>) = (row.get(at)?, row.get(at + 1)?);
+            Ok(value.zip(hashed).map(|(value, hashed)| Who { value, hashed }))
+        };
+        Ok((joined(row.get(0)?, row.get(1)?), Named { user: who(2)?, role: who(4)? }))
+    })?;
+    Ok(found.into_iter().collect())
 }
 
 fn totals(connection: &Connection, day: Day) -> Result<BTreeMap<Id, SessionPart>, StoreError> {
@@ -323,12 +319,17 @@ pub(super) fn requests_in_order(
     connection: &Connection,
     day: Day,
     query: &RequestsQuery,
+    extent: &Extent,
     rows: usize,
     endpoints: &Endpoints,
 ) -> Result<Vec<Request>, StoreError> {
     let compiled = Compiled::of(query.filter.as_ref(), endpoints);
     let scope = list::scope(query.as_of, query.session);
-    let mut conditions = scope.clone().add(list::within(query.window));
+    let mut conditions = match query.session {
+        Some(session) => extent.reach(connection, day, &[session])?.add(" AND ").add(scope.clone()),
+        None => scope.clone(),
+    };
+    conditions = conditions.add(within(query.window));
     for condition in compiled.requests.iter().chain(&compiled.session) {
         conditions = conditions.add(" AND ").add(condition.clone());
     }
@@ -340,7 +341,7 @@ pub(super) fn requests_in_order(
         conditions = conditions.add(Statement::with(text, [ts.clone(), ts].into_iter().chain(values)));
     }
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(&compiled, &scope, query.window), sql::WITH_SESSION),
+        true => (list::sessions(&compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };

@@ -61,6 +61,34 @@ ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS network VARCHAR;
 ALTER TABLE {day}.requests ADD COLUMN IF NOT EXISTS noise BOOLEAN;
 ";
 
+/// Tables of the sessions of a day, made of its requests; see `pieces`.
+pub(super) const PIECES_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS {day}.pieces (
+    chunk UBIGINT NOT NULL, first_pos UBIGINT NOT NULL, last_pos UBIGINT NOT NULL,
+    sid_hi UBIGINT NOT NULL, sid_lo UBIGINT NOT NULL{facts}
+);
+CREATE TABLE IF NOT EXISTS {day}.chunks (
+    chunk UBIGINT NOT NULL, rows UBIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, form UBIGINT NOT NULL
+);
+";
+/// Lets them be made anew.
+pub(super) const DROP_PIECES: &str = "DROP TABLE {day}.pieces; DROP TABLE {day}.chunks";
+/// The chunks of a day, and whether they are of this form, made with hashes that this engine makes. Bound: form.
+pub(super) const CHUNKS: &str =
+    "SELECT chunk, rows, first, last, form = hash(?::VARCHAR) FROM {day}.chunks ORDER BY chunk";
+/// Makes the pieces of a chunk. Bound: to, from, to.
+pub(super) const MAKE_PIECES: &str = "
+INSERT INTO {day}.pieces
+SELECT ?, min(r.pos), max(r.pos), r.sid_hi, r.sid_lo{facts}
+FROM {day}.requests AS r WHERE r.pos >= ? AND r.pos < ? GROUP BY r.sid_hi, r.sid_lo";
+/// What a chunk holds. Bound: from, to.
+pub(super) const LOOK_AT_CHUNK: &str = "
+SELECT count(*), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM {day}.requests WHERE pos >= ? AND pos < ?";
+/// Notes a chunk. Bound: to, rows, first, last, form.
+pub(super) const NOTE_CHUNK: &str = "INSERT INTO {day}.chunks VALUES (?, ?, ?, ?, hash(?::VARCHAR))";
+/// Between which rows requests of some sessions are.
+pub(super) const REACH: &str = "SELECT min(first_pos), max(last_pos) FROM {day}.pieces";
+
 /// What a day file says of itself.
 pub(super) const STATE: &str = "
 SELECT (SELECT count(*) FROM {day}.requests),
@@ -81,14 +109,13 @@ pub(super) const KNOWN: &str = "
 SELECT DISTINCT id_hi, id_lo FROM {day}.requests
 WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
 
-/// The rows of some sessions, read once for all that is asked of them. Bound: the ids, as_of.
+/// The rows of some sessions, read once for all that is asked of them; a condition over `r` follows.
 pub(super) const PICK: &str = "
 CREATE OR REPLACE TEMP TABLE picked AS
 SELECT pos, ordinal, ts, sid_hi, sid_lo, app, host, method, path, status, bytes_in, bytes_out, ip, ua,
        key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
        mcp_method IS NOT NULL AS mcp, shape, country, network, noise
-FROM {day}.requests SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
-WHERE pos < ?";
+FROM {day}.requests AS r WHERE ";
 
 /// Forgets what [`PICK`] read.
 pub(super) const UNPICK: &str = "DROP TABLE IF EXISTS temp.picked";
@@ -137,17 +164,10 @@ pub(super) fn two_digits(column: &str) -> String {
     format!("({column} // ({unit})) * ({unit})")
 }
 
-/// The last seen user or role of some sessions, who have one. Bound: the ids, as_of.
-pub(super) fn named(column: &str) -> String {
-    format!(
-        "SELECT sid_hi, sid_lo, {column}_value, {column}_hashed
-         FROM {{day}}.requests SEMI JOIN (VALUES {{ids}}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
-         WHERE {column}_value IS NOT NULL AND pos < ?
-         GROUP BY sid_hi, sid_lo, {column}_value, {column}_hashed
-         QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo
-                                    ORDER BY max(ts) DESC, {column}_value, {column}_hashed) = 1"
-    )
-}
+/// The last seen user and role of each session, of the relation `pieces`.
+pub(super) const NAMED: &str = "
+ SELECT sid_hi, sid_lo, user.value, user.hashed, role.value, role.hashed
+ FROM (SELECT sid_hi, sid_lo, min(last_user) AS user, min(last_role) AS role FROM pieces GROUP BY sid_hi, sid_lo)";
 
 /// Attacks of the picked sessions by type. Bound: the ids, as_of.
 pub(super) const ATTACK_KINDS: &str = "

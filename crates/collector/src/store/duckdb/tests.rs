@@ -6,7 +6,7 @@ use crate::store::{Interest, Row, SeqRange};
 const DAY: Day = Day(20_000);
 
 fn open(dir: &Path) -> Result<DuckStore, StoreError> {
-    DuckStore::open(dir, &dir.join("temp"), Limits { memory: 128 << 20, threads: 1 })
+    DuckStore::open(dir, &dir.join("temp"), Limits { memory: 128 << 20, threads: 1, chunk_rows: 5 })
 }
 
 /// One request on `day`, in the log record before `to`.
@@ -231,4 +231,70 @@ fn a_query_that_nobody_waits_for_ends() {
     });
     assert!(matches!(given_up, Err(StoreError::GivenUp { .. })), "{given_up:?}");
     store.check().unwrap();
+}
+
+/// Requests of ten sessions, so many in each of the log records `from..to`.
+fn sessions(day: Day, from: Position, to: Position, rows: u32) -> Batch {
+    let mut whole = Batch { from, to, days: BTreeMap::from([(day, DayBatch::default())]) };
+    for pos in from..to {
+        let rows = (0..rows).map(|ordinal| {
+            let mut row = Row { arrival: crate::store::Arrival { pos, ordinal }, ..Row::default() };
+            row.request.session_id = Id([(ordinal % 10) as u8; 16]);
+            row.request.ts = Micros(day.start().0 + pos as i64 * 1_000_000 + i64::from(ordinal));
+            row
+        });
+        whole.days.entry(day).or_default().rows.extend(rows);
+    }
+    whole
+}
+
+fn lasts(store: &DuckStore) -> Vec<(Id, u64)> {
+    let query = SessionsQuery { as_of: u64::MAX, limit: 100, ..SessionsQuery::default() };
+    store.sessions(&query).unwrap().into_iter().map(|part| (part.id, part.requests)).collect()
+}
+
+#[test]
+fn session_rows_are_made_of_what_is_due_and_never_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let chunks = || store.chunks()[&DAY].clone();
+    store.apply(&sessions(DAY, 0, 2, 2)).unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(chunks(), [], "4 rows wait for a fifth");
+    store.apply(&sessions(DAY, 2, 4, 20)).unwrap();
+    let before = lasts(&store);
+    store.checkpoint().unwrap();
+    let made = chunks();
+    assert!(made.len() > 1, "many rows make several chunks: {made:?}");
+    store.checkpoint().unwrap();
+    assert_eq!((chunks(), lasts(&store)), (made, before));
+    // A day that is over waits for less, and a late request on it is found at once.
+    let next = Day(DAY.0 + 2);
+    store.apply(&batch(next, 4, 5)).unwrap();
+    store.apply(&batch(DAY, 5, 6)).unwrap();
+    assert!(lasts(&store).contains(&(Id::default(), 7)), "{:?}", lasts(&store));
+    store.checkpoint().unwrap();
+    assert!(lasts(&store).contains(&(Id::default(), 7)));
+}
+
+#[test]
+fn session_rows_that_are_gone_or_of_another_version_are_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&sessions(DAY, 0, 3, 10)).unwrap();
+    store.checkpoint().unwrap();
+    let (whole, made) = (lasts(&store), store.chunks()[&DAY].clone());
+    assert!(!made.is_empty());
+    drop(store);
+    for spoil in ["UPDATE chunks SET form = 0", "DROP TABLE chunks; DROP TABLE pieces", "SELECT 1"] {
+        let other = Connection::open(files::path(dir.path(), DAY)).unwrap();
+        other.execute_batch(spoil).unwrap();
+        other.close().unwrap();
+        let store = open(dir.path()).unwrap();
+        let kept = spoil == "SELECT 1";
+        assert_eq!(store.chunks()[&DAY].is_empty(), !kept, "{spoil}");
+        assert_eq!(lasts(&store), whole, "{spoil}");
+        store.checkpoint().unwrap();
+        assert_eq!((lasts(&store), store.chunks()[&DAY].clone()), (whole.clone(), made.clone()), "{spoil}");
+    }
 }
