@@ -15,6 +15,8 @@ use crate::nodes::Nodes;
 use crate::store::memory::MemoryStore;
 use crate::store::{Position, SessionsQuery, Store};
 
+mod midnight;
+
 /// What a row says of the path that its event asked for.
 #[test]
 fn requests_are_marked_by_the_rules_in_force_when_they_are_applied() {

@@ -1,6 +1,7 @@
 //! What the thread promises when the store does not do what it should.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use spool::{Log, Options};
@@ -114,6 +115,63 @@ fn store() -> Arc<FullDisk> {
     Arc::new(store)
 }
 
+fn thread(
+    dir: &Path,
+    log: &Log<OsDisk>,
+    store: Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    progress: &Arc<Progress>,
+    readiness: &Arc<Readiness>,
+) -> ApplyThread {
+    let resume = store.resume().unwrap();
+    let (aside, metrics) = (AsideFiles::new(&dir.join("aside")), Arc::new(Metrics::default()));
+    ApplyThread {
+        applier: Applier::new(Arc::clone(&store), resume, Arc::default(), Arc::clone(&metrics), aside, TODAY),
+        reader: log.reader(),
+        store,
+        applied: 0,
+        safe: 0,
+        progress: Arc::clone(progress),
+        journal: mpsc::channel(1).0.downgrade(),
+        log_retain: 0,
+        log_days: LogDays::load(dir.join("log-days.json")).unwrap(),
+        guard: ClockGuard::new(Default::default(), None, false, clock.now(), clock.monotonic()),
+        guard_file: dir.join("clock.json"),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        metrics,
+        readiness: Arc::clone(readiness),
+    }
+}
+
+#[test]
+fn a_clock_that_steps_by_a_year_either_way_deletes_nothing_and_it_is_said_why() {
+    const YEAR: i64 = 365 * 86_400_000_000;
+    for step in [YEAR, -YEAR] {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Micros(TODAY.start().0 + 1);
+        let log = Log::open(OsDisk::new(dir.path()).unwrap(), Options::default()).unwrap().0;
+        let clock = Arc::new(ManualClock::new(now));
+        let readiness = Arc::new(Readiness::default());
+        let store = store();
+        let mut thread =
+            thread(dir.path(), &log, Arc::clone(&store) as _, &clock, &Arc::new(Progress::default()), &readiness);
+        thread.forget().unwrap();
+        assert!(!readiness.reasons().contains_key(CLOCK));
+        clock.advance(Duration::from_secs(30));
+        clock.set(Micros(now.0 + step));
+        thread.forget().unwrap();
+        let reason = readiness.reasons().remove(CLOCK).unwrap();
+        assert!(reason.contains(&Micros(now.0 + step).to_string()) && reason.contains("--clock-confirmed"), "{reason}");
+        // It stays so as time goes on, until the day would have come too.
+        for _ in 0..9 {
+            clock.advance(Duration::from_secs(86_400));
+            thread.forget().unwrap();
+        }
+        assert!(readiness.reasons().contains_key(CLOCK));
+        assert_eq!(store.rows(), 1, "the oldest day is still there");
+    }
+}
+
 #[test]
 fn a_full_disk_heals_as_days_pass_and_what_still_fails_stays_shown() {
     let dir = tempfile::tempdir().unwrap();
@@ -127,28 +185,9 @@ fn a_full_disk_heals_as_days_pass_and_what_still_fails_stays_shown() {
     log.sync().unwrap();
 
     let (store, clock) = (store(), Arc::new(ManualClock::new(now)));
-    let (metrics, readiness) = (Arc::new(Metrics::default()), Arc::new(Readiness::default()));
-    let progress = Arc::new(Progress::default());
+    let (progress, readiness) = (Arc::new(Progress::default()), Arc::new(Readiness::default()));
     progress.set_synced(log.end());
-    let aside = AsideFiles::new(&dir.path().join("aside"));
-    let resume = store.resume().unwrap();
-    let as_store = || Arc::clone(&store) as Arc<dyn Store>;
-    let thread = ApplyThread {
-        applier: Applier::new(as_store(), resume, Arc::default(), Arc::clone(&metrics), aside, TODAY),
-        reader: log.reader(),
-        store: as_store(),
-        applied: 0,
-        safe: 0,
-        progress: Arc::clone(&progress),
-        journal: mpsc::channel(1).0.downgrade(),
-        log_retain: 0,
-        log_days: LogDays::load(dir.path().join("log-days.json")).unwrap(),
-        guard: ClockGuard::new(Default::default(), None, false, now, Duration::ZERO),
-        guard_file: dir.path().join("clock.json"),
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        metrics,
-        readiness: Arc::clone(&readiness),
-    };
+    let thread = thread(dir.path(), &log, Arc::clone(&store) as _, &clock, &progress, &readiness);
     let thread = std::thread::spawn(move || thread.run());
     let wait_for = |what: &str, met: &dyn Fn() -> bool| {
         let asked = Instant::now();
