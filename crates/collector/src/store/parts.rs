@@ -1,7 +1,8 @@
 //! What is the same of session parts in every store: how many values their lists hold, and who names a
 //! part.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::endpoints::{Endpoints, ShapeId};
 use crate::model::{Day, Id, Request, SessionPart, Who};
@@ -38,15 +39,20 @@ pub(super) fn name_by_other_days<E>(
 ) -> Result<(), E> {
     let nameless = |part: &SessionPart| part.user.is_none() || part.role.is_none();
     let wanting: BTreeSet<Day> = parts.iter().filter(|part| nameless(part)).map(|part| part.day).collect();
+    // A day is asked once for all, as asking costs more than what is asked for.
+    let ids: BTreeSet<Id> = parts.iter().filter(|part| nameless(part)).map(|part| part.id).collect();
+    let ids: Vec<Id> = ids.into_iter().collect();
+    let mut asked: BTreeMap<Day, HashMap<Id, Named>> = BTreeMap::new();
     for day in wanting {
         let (before, after): (Vec<Day>, Vec<Day>) = days.iter().filter(|&&other| other != day).partition(|&&d| d < day);
         for other in before.into_iter().rev().chain(after) {
-            let of_day = || parts.iter().filter(|part| part.day == day && nameless(part));
-            let ids: Vec<Id> = of_day().map(|part| part.id).collect();
-            if ids.is_empty() {
+            if !parts.iter().any(|part| part.day == day && nameless(part)) {
                 break;
             }
-            let named = known(other, &ids)?;
+            let named = match asked.entry(other) {
+                Entry::Occupied(asked) => asked.into_mut(),
+                Entry::Vacant(first) => first.insert(known(other, &ids)?),
+            };
             for part in parts.iter_mut().filter(|part| part.day == day) {
                 if let Some(named) = named.get(&part.id) {
                     part.user = part.user.take().or_else(|| named.user.clone());

@@ -524,14 +524,11 @@ impl Store for DuckStore {
 
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         self.read(|connection, days| {
-            let mut found = Vec::new();
-            for &day in days.iter().rev() {
-                let extent = self.extent(day, as_of);
-                found.extend(read::parts(connection, day, &[session], &extent, &self.shapes.endpoints)?);
-            }
-            name_by_other_days(&mut found, days, |day, ids| {
-                read::named(connection, day, ids, &self.extent(day, as_of))
-            })?;
+            let wanted = days.iter().map(|&day| (day, vec![session])).collect();
+            let extent = |day| self.extent(day, as_of);
+            let mut found = read::parts(connection, &wanted, extent, &self.shapes.endpoints)?;
+            found.reverse();
+            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
             Ok(found)
         })
     }

@@ -1,6 +1,6 @@
 //! Queries on one day file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
@@ -68,14 +68,10 @@ pub(super) fn listed(
     extent: impl Fn(Day) -> Extent,
     endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
-    let days: BTreeSet<Day> = places.iter().map(|(place, _)| place.day).collect();
-    let mut found: HashMap<(Day, Id), SessionPart> = HashMap::new();
-    for day in days {
-        let ids: Vec<_> =
-            places.iter().map(|(place, _)| place).filter(|place| place.day == day).map(|p| p.id).collect();
-        let parts = parts(connection, day, &ids, &extent(day), endpoints)?;
-        found.extend(parts.into_iter().map(|part| ((day, part.id), part)));
-    }
+    let mut wanted: BTreeMap<Day, Vec<Id>> = BTreeMap::new();
+    places.iter().for_each(|(place, _)| wanted.entry(place.day).or_default().push(place.id));
+    let parts = parts(connection, &wanted, extent, endpoints)?;
+    let mut found: HashMap<_, _> = parts.into_iter().map(|part| ((part.day, part.id), part)).collect();
     let matched = |count| Some(count).filter(|_| query.narrowed);
     let in_order = places.iter().filter_map(|(place, count)| {
         found.remove(&(place.day, place.id)).map(|part| SessionPart { matched: matched(*count), ..part })
@@ -83,31 +79,39 @@ pub(super) fn listed(
     Ok(in_order.collect())
 }
 
-/// The parts that some sessions have on the day, in no order.
+/// The parts that some sessions have on some days, the oldest first.
+///
+/// Rows of all days are read into one table first, so that the number of statements is not that of the days.
 pub(super) fn parts(
     connection: &Connection,
-    day: Day,
-    ids: &[Id],
-    extent: &Extent,
+    wanted: &BTreeMap<Day, Vec<Id>>,
+    extent: impl Fn(Day) -> Extent,
     endpoints: &Endpoints,
 ) -> Result<Vec<SessionPart>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let Some(&first) = wanted.keys().next() else { return Ok(Vec::new()) };
+    for (&day, ids) in wanted {
+        let begin = if day == first { sql::BEGIN_PICKED } else { sql::ADD_PICKED };
+        let pick = Statement::of(begin)
+            .add(Statement::with(sql::PICK, [Value::Int(day.0)]))
+            .add(extent(day).reach(connection, day, ids)?)
+            .add(pieces::among(ids));
+        select(connection, day, &pick.text, pick.values, |_| Ok(()))?;
     }
-    let id_list = sql::values(ids.len(), 2);
-    let mut bound = id_values(ids);
-    bound.push(Value::UBigInt(extent.as_of()));
-    let pick = Statement::of(sql::PICK).add(extent.reach(connection, day, ids)?).add(pieces::among(ids));
-    select(connection, day, &pick.text, pick.values, |_| Ok(()))?;
-    let mut parts = totals(connection, day)?;
-    fill(connection, day, &mut parts)?;
-    fill_endpoints(connection, day, &mut parts, endpoints)?;
-    connection.execute_batch(sql::UNPICK).map_err(failed(&format!("reading {day}")))?;
-
-    let attacks = sql::ATTACK_KINDS.replace("{ids}", &id_list).replace("{limit}", &parts::KINDS.to_string());
-    for found in select(connection, day, &attacks, bound, |row| Found::read(row, |row| row.get::<_, String>(4)))? {
-        if let Some(part) = parts.get_mut(&found.session) {
-            part.attacks.insert(found.value, found.requests);
+    let mut parts = totals(connection, first)?;
+    fill(connection, first, &mut parts)?;
+    fill_endpoints(connection, first, &mut parts, endpoints)?;
+    connection.execute_batch(sql::UNPICK).map_err(failed(&format!("reading {first}")))?;
+    for (&day, ids) in wanted {
+        let attacks = sql::ATTACK_KINDS
+            .replace("{ids}", &sql::values(ids.len(), 2))
+            .replace("{limit}", &parts::KINDS.to_string());
+        let mut bound = vec![Value::Int(day.0)];
+        bound.extend(id_values(ids));
+        bound.push(Value::UBigInt(extent(day).as_of()));
+        for found in select(connection, day, &attacks, bound, |row| Found::read(row, |row| row.get::<_, String>(5)))? {
+            if let Some(part) = parts.get_mut(&found.part) {
+                part.attacks.insert(found.value, found.requests);
+            }
         }
     }
     Ok(parts.into_values().collect())
@@ -132,31 +136,34 @@ pub(super) fn named(
     Ok(found.into_iter().collect())
 }
 
-fn totals(connection: &Connection, day: Day) -> Result<BTreeMap<Id, SessionPart>, StoreError> {
+/// Parts by day and session.
+type Parts = BTreeMap<(Day, Id), SessionPart>;
+
+fn totals(connection: &Connection, day: Day) -> Result<Parts, StoreError> {
     let rows = select(connection, day, sql::TOTALS, Vec::new(), |row| {
-        let (first_seen, last_seen) = (Micros(row.get(3)?), Micros(row.get(4)?));
+        let (first_seen, last_seen) = (Micros(row.get(4)?), Micros(row.get(5)?));
         Ok(SessionPart {
-            id: joined(row.get(0)?, row.get(1)?),
-            day,
-            requests: row.get(2)?,
+            day: Day(row.get(0)?),
+            id: joined(row.get(1)?, row.get(2)?),
+            requests: row.get(3)?,
             first_seen,
             last_seen,
             duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
-            bytes_in: row.get(5)?,
-            bytes_out: row.get(6)?,
-            mcp: row.get(7)?,
-            noise: row.get(8)?,
+            bytes_in: row.get(6)?,
+            bytes_out: row.get(7)?,
+            mcp: row.get(8)?,
+            noise: row.get(9)?,
             ..SessionPart::default()
         })
     })?;
-    Ok(rows.into_iter().map(|part| (part.id, part)).collect())
+    Ok(rows.into_iter().map(|part| ((part.day, part.id), part)).collect())
 }
 
-/// One of the values that a session's requests have.
+/// One of the values that a part's requests have.
 struct Found<T> {
-    session: Id,
+    part: (Day, Id),
     requests: u64,
-    /// How many different ones the session has.
+    /// How many different ones the part has.
     distinct: u64,
     value: T,
 }
@@ -164,9 +171,9 @@ struct Found<T> {
 impl<T> Found<T> {
     fn read(row: &Row, value: impl FnOnce(&Row) -> duckdb::Result<T>) -> duckdb::Result<Self> {
         Ok(Self {
-            session: joined(row.get(0)?, row.get(1)?),
-            requests: row.get(2)?,
-            distinct: row.get(3)?,
+            part: (Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)),
+            requests: row.get(3)?,
+            distinct: row.get(4)?,
             value: value(row)?,
         })
     }
@@ -176,10 +183,10 @@ const BUSIEST: &str = "times DESC";
 const LAST_SEEN: &str = "max(ts) DESC";
 
 /// Fills in what is a list of values, from the picked rows.
-fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>) -> Result<(), StoreError> {
+fn fill(connection: &Connection, day: Day, parts: &mut Parts) -> Result<(), StoreError> {
     let mut texts = |column: &str, limit, add: fn(&mut SessionPart, Found<String>)| {
         let text = sql::top(column, &format!("{column} <> ''"), BUSIEST, limit);
-        each(connection, day, &text, parts, |row| row.get::<_, String>(4), add)
+        each(connection, day, &text, parts, |row| row.get::<_, String>(5), add)
     };
     texts("app", parts::APPLICATIONS, |part, found| part.applications.push(found.value))?;
     texts("ip", parts::IPS, |part, found| {
@@ -200,7 +207,7 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
         day,
         &methods,
         parts,
-        |row| row.get::<_, String>(4),
+        |row| row.get::<_, String>(5),
         |part, found| {
             part.methods.insert(found.value, found.requests);
         },
@@ -211,7 +218,7 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
         day,
         &statuses,
         parts,
-        |row| row.get::<_, u16>(4),
+        |row| row.get::<_, u16>(5),
         |part, found| {
             *part.statuses.entry(status_class(found.value)).or_default() += found.requests;
         },
@@ -222,12 +229,12 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
         day,
         &keys,
         parts,
-        |row| key(row, 4),
+        |row| key(row, 5),
         |part, found| {
             part.keys.push(KeyCount { requests: Some(found.requests), ..found.value });
         },
     )?;
-    let who = |row: &Row| Ok(Who { value: row.get(4)?, hashed: row.get(5)? });
+    let who = |row: &Row| Ok(Who { value: row.get(5)?, hashed: row.get(6)? });
     let users = sql::top("user_value, user_hashed", "user_value IS NOT NULL", LAST_SEEN, parts::USERS);
     each(connection, day, &users, parts, who, |part, found| {
         part.user_count = found.distinct;
@@ -246,20 +253,20 @@ fn fill(connection: &Connection, day: Day, parts: &mut BTreeMap<Id, SessionPart>
 fn fill_endpoints(
     connection: &Connection,
     day: Day,
-    parts: &mut BTreeMap<Id, SessionPart>,
+    parts: &mut Parts,
     endpoints: &Endpoints,
 ) -> Result<(), StoreError> {
-    let mut counts: HashMap<Id, HashMap<String, u64>> = HashMap::new();
+    let mut counts: HashMap<(Day, Id), HashMap<String, u64>> = HashMap::new();
     let found = select(connection, day, sql::PICKED_ENDPOINTS, Vec::new(), |row| {
-        let request = Request { host: row.get(4)?, method: row.get(5)?, path: row.get(6)?, ..Request::default() };
-        let endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(3)?.map(ShapeId), &request);
-        Ok((joined(row.get(0)?, row.get(1)?), endpoint, row.get::<_, u64>(2)?))
+        let request = Request { host: row.get(5)?, method: row.get(6)?, path: row.get(7)?, ..Request::default() };
+        let endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(4)?.map(ShapeId), &request);
+        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), endpoint, row.get::<_, u64>(3)?))
     })?;
-    for (session, endpoint, requests) in found {
-        *counts.entry(session).or_default().entry(endpoint).or_default() += requests;
+    for (part, endpoint, requests) in found {
+        *counts.entry(part).or_default().entry(endpoint).or_default() += requests;
     }
-    for (session, counts) in counts {
-        let Some(part) = parts.get_mut(&session) else { continue };
+    for (part, counts) in counts {
+        let Some(part) = parts.get_mut(&part) else { continue };
         part.endpoint_count = counts.len() as u64;
         let of = |(endpoint, requests)| EndpointCount { endpoint, requests };
         part.top_endpoints = counts.into_iter().map(of).collect();
@@ -273,12 +280,12 @@ fn each<T>(
     connection: &Connection,
     day: Day,
     text: &str,
-    parts: &mut BTreeMap<Id, SessionPart>,
+    parts: &mut Parts,
     value: impl Fn(&Row) -> duckdb::Result<T>,
     add: impl Fn(&mut SessionPart, Found<T>),
 ) -> Result<(), StoreError> {
     for found in select(connection, day, text, Vec::new(), |row| Found::read(row, &value))? {
-        if let Some(part) = parts.get_mut(&found.session) {
+        if let Some(part) = parts.get_mut(&found.part) {
             add(part, found);
         }
     }
