@@ -628,7 +628,8 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             let days: Vec<_> = days.iter().copied().filter(|&day| query.window.touches(day)).collect();
             let rows: u64 = days.iter().filter_map(|day| self.days().get(day).map(|state| state.rows)).sum();
-            stats::stats(connection, &days, query, &self.shapes.endpoints, rows <= stats::EXACT)
+            let extent = |day| self.extent(day, query.as_of);
+            stats::stats(connection, &days, query, extent, &self.shapes.endpoints, rows <= stats::EXACT)
         })
     }
 

@@ -7,6 +7,7 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::filter::{self, Compiled};
+use super::pieces::{Extent, within};
 use super::statement::Statement;
 use super::{failed, list, sql};
 use crate::endpoints::Endpoints;
@@ -26,6 +27,7 @@ pub(super) fn stats(
     connection: &Connection,
     days: &[Day],
     query: &StatsQuery,
+    extent: impl Fn(Day) -> Extent,
     endpoints: &Endpoints,
     exact: bool,
 ) -> Result<Stats, StoreError> {
@@ -33,7 +35,7 @@ pub(super) fn stats(
     if days.is_empty() {
         return Ok(stats);
     }
-    let Statement { text, values } = statement(days, query, endpoints, exact);
+    let Statement { text, values } = statement(days, query, extent, endpoints, exact);
     let rows = || -> duckdb::Result<Vec<_>> {
         let mut prepared = connection.prepare(&text)?;
         prepared.query_map(params_from_iter(values), |row| read(row, query))?.collect()
@@ -57,7 +59,13 @@ pub(super) fn stats(
     Ok(stats)
 }
 
-fn statement(days: &[Day], query: &StatsQuery, endpoints: &Endpoints, exact: bool) -> Statement {
+fn statement(
+    days: &[Day],
+    query: &StatsQuery,
+    extent: impl Fn(Day) -> Extent,
+    endpoints: &Endpoints,
+    exact: bool,
+) -> Statement {
     let width = query.group_by.len();
     let names: Vec<String> = (0..width).map(|n| format!("g{n}")).collect();
     let listed = |each: &dyn Fn(&String) -> String| names.iter().map(each).collect::<String>();
@@ -83,7 +91,7 @@ fn statement(days: &[Day], query: &StatsQuery, endpoints: &Endpoints, exact: boo
         .add(Statement::with("?", [Value::BigInt(i64::try_from(query.top).unwrap_or(i64::MAX))])),
     };
     Statement::of("WITH counted AS NOT MATERIALIZED (")
-        .add_joined(days.iter().map(|&day| counted(day, query, endpoints)), " UNION ALL ")
+        .add_joined(days.iter().map(|&day| counted(day, query, &extent(day), endpoints)), " UNION ALL ")
         .add("), top AS (")
         .add(top)
         .add("), ranked AS (SELECT counted.*, coalesce(rank, 0)::UBIGINT AS rank, coalesce(groups, 0)::UBIGINT AS groups")
@@ -95,11 +103,11 @@ fn statement(days: &[Day], query: &StatsQuery, endpoints: &Endpoints, exact: boo
 }
 
 /// The requests of a day that count, with what they are grouped by as `g0` and `g1`.
-fn counted(day: Day, query: &StatsQuery, endpoints: &Endpoints) -> Statement {
+fn counted(day: Day, query: &StatsQuery, extent: &Extent, endpoints: &Endpoints) -> Statement {
     let compiled = Compiled::of(query.filter.as_ref(), endpoints);
     let scope = list::scope(query.as_of, query.session);
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(&compiled, &scope, query.window), sql::WITH_SESSION),
+        true => (list::sessions(&compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let groups: String = (0..).zip(&query.group_by).map(|(n, by)| format!(", {} AS g{n}", column(by))).collect();
@@ -115,7 +123,7 @@ fn counted(day: Day, query: &StatsQuery, endpoints: &Endpoints) -> Statement {
         .add(named(query, endpoints))
         .add(" WHERE ")
         .add(scope)
-        .add(list::within(query.window));
+        .add(within(query.window));
     for condition in compiled.requests.into_iter().chain(compiled.session) {
         statement = statement.add(" AND ").add(condition);
     }

@@ -4,7 +4,8 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row};
 
 use super::filter::column;
-use super::list::{scope, within};
+use super::list::scope;
+use super::pieces::within;
 use super::read::select;
 use super::statement::Statement;
 use crate::endpoints::{Endpoints, ShapeId};
