@@ -27,9 +27,9 @@ enum ExpiryError {
     Died(#[from] tokio::task::JoinError),
 }
 
-/// Looks now and then, for ever.
+/// Looks now and then, for ever; not at once, as the log may still be read again after a start.
 pub async fn run(shared: Shared) {
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

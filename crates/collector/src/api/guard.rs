@@ -51,18 +51,34 @@ fn is_loopback(authority: &Authority) -> bool {
             || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()))
 }
 
-/// Refuses changes that a browser asks for on behalf of another site's page.
+/// Refuses what a browser asks for on behalf of another site's page: changes, and questions that the page
+/// could not read the answers of but could keep the server busy with. A link may lead here.
 ///
 /// Browsers name the page in `Origin` with every request that is no GET or HEAD (Fetch standard,
 /// section 3.2), and newer ones say in `Sec-Fetch-Site` how it stands to us; other clients send neither.
+///
+/// A change that has begun is finished, with its row in the audit, also when nobody waits for it any more.
 pub(super) async fn check_site(request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes && request.extensions().get::<OverUnixSocket>().is_none() && is_cross_site(request.headers()) {
+    let headers = request.headers();
+    let refused = if changes { is_cross_site(headers) } else { is_embedded_elsewhere(headers) };
+    if refused && request.extensions().get::<OverUnixSocket>().is_none() {
         let detail =
-            "pages of other sites may not change anything; ask from a page of this server, or not from a browser";
+            "pages of other sites may ask for nothing here; ask from a page of this server, or not from a browser";
         return Problem::cross_site(detail).into_response();
     }
-    next.run(request).await
+    if !changes {
+        return next.run(request).await;
+    }
+    tokio::spawn(next.run(request)).await.unwrap_or_else(|died| {
+        tracing::error!(error = %died, "a change died");
+        Problem::internal().into_response()
+    })
+}
+
+fn is_embedded_elsewhere(headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| headers.get_all(name).iter().any(|value| value.as_bytes() == word.as_bytes());
+    says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate")
 }
 
 fn is_cross_site(headers: &HeaderMap) -> bool {

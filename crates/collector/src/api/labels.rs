@@ -56,8 +56,13 @@ impl<S: Send + Sync> FromRequestParts<S> for IdAndLabel {
         };
         let on = id(&on)?;
         let length = label.chars().count();
-        if length > limits::LABEL || label.trim() != label {
-            let detail = format!("a label has 1 to {} characters and no blanks around it", limits::LABEL);
+        // In an address, browsers and curl resolve these.
+        let is_step = matches!(label.as_str(), "." | "..");
+        if length > limits::LABEL || label.trim() != label || is_step {
+            let detail = format!(
+                "a label has 1 to {} characters and no blanks around it, and is no `.` and no `..`",
+                limits::LABEL
+            );
             return Err(Problem::parameter("label", detail));
         }
         if !label.chars().all(legible::is_plain) {

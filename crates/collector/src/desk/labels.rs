@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{self, Done};
-use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, room};
+use super::{By, Desk, DeskError, Kind, Subject, id, know, limits, room};
 use crate::model::{Id, Micros};
 
 /// A label on a session or a request.
@@ -128,7 +128,6 @@ impl Desk {
         if removed.rows_affected() == 0 {
             return Ok(false);
         }
-        forget_bare(&mut change, kind.word(), &on).await?;
         let done = Done { action: "label.remove", kind: kind.word(), subject: &on, before: Some(label), after: None };
         audit::write(&mut change, by, done).await?;
         change.commit().await?;

@@ -173,6 +173,8 @@ impl Desk {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What was removed is not to be found in the file either.
+            .pragma("secure_delete", "ON")
             .busy_timeout(PATIENCE)
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new()
@@ -268,15 +270,6 @@ async fn know(change: &mut Change<'_>, subject: &Subject) -> Result<(), DeskErro
         .bind(subject.last_day.0)
         .execute(&mut **change)
         .await?;
-    Ok(())
-}
-
-/// Forgets the subject if nothing is on it any more.
-async fn forget_bare(change: &mut Change<'_>, kind: &str, id: &str) -> Result<(), DeskError> {
-    let bare = "DELETE FROM subjects WHERE kind = ?1 AND id = ?2 \
-                AND NOT EXISTS (SELECT 1 FROM notes WHERE kind = ?1 AND subject = ?2) \
-                AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = ?1 AND subject = ?2)";
-    sqlx::query(bare).bind(kind).bind(id).execute(&mut **change).await?;
     Ok(())
 }
 

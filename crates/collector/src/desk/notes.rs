@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{self, Done};
-use super::{By, Desk, DeskError, Kind, Subject, forget_bare, id, know, limits, new_id, room};
+use super::{By, Desk, DeskError, Kind, Subject, id, know, limits, new_id, room};
 use crate::model::{Id, Micros};
 
 /// What somebody wrote about a session or a request.
@@ -99,7 +99,6 @@ impl Desk {
                 .fetch_optional(&mut *change)
                 .await?;
         let Some((kind, subject, text)) = removed else { return Ok(false) };
-        forget_bare(&mut change, &kind, &subject).await?;
         let done = Done { action: "note.remove", kind: &kind, subject: &subject, before: Some(&text), after: None };
         audit::write(&mut change, by, done).await?;
         change.commit().await?;

@@ -30,7 +30,7 @@ impl Desk {
     }
 
     /// Removes all notes and labels of a session or request that is no longer kept. Their texts go from
-    /// the audit too; that they were there stays.
+    /// the audit too, also of those that were taken off before; that they were there stays.
     pub async fn forget(&self, kind: Kind, on: Id, by: &By) -> Result<(), DeskError> {
         let on = on.to_string();
         let mut change = self.change().await?;

@@ -59,8 +59,19 @@ async fn each_change_has_a_row_in_the_audit_and_what_changes_nothing_has_none() 
     assert_eq!(told, right);
     assert!(rows.iter().all(|row| row.who == LOCAL));
     assert_eq!(desk.audit(Some(rows[1].n), 1).await.unwrap(), rows[2..3]);
-    // Nothing is on them any more, so they are not looked at again.
-    assert_eq!(desk.outdated(Day(100), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_text_of_what_was_removed_goes_with_its_week_from_the_audit_too() {
+    let (_dir, desk) = desk().await;
+    let note = desk.add_note(session(1), "a secret, by mistake", &by(1)).await.unwrap();
+    assert!(desk.remove_note(note.id, &by(2)).await.unwrap());
+    let outdated = desk.outdated(Day(i32::MAX), 10).await.unwrap();
+    assert_eq!(outdated, [(Kind::Session, session(1).id)]);
+    desk.forget(Kind::Session, session(1).id, &by(3)).await.unwrap();
+    let rows = desk.audit(None, 10).await.unwrap();
+    assert!(rows.iter().all(|row| row.before.is_none() && row.after.is_none()), "{rows:?}");
+    assert_eq!(rows.len(), 3);
 }
 
 #[tokio::test]

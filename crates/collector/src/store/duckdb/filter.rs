@@ -9,6 +9,7 @@
 use duckdb::types::Value as Bound;
 
 use super::facts::{self, Fact};
+use super::glob;
 use super::halves;
 use super::statement::Statement;
 use crate::endpoints::Endpoints;
@@ -278,8 +279,7 @@ fn like(column: &str, pattern: &Pattern) -> Statement {
         atoms => (begins || !atoms.is_empty(), atoms),
     };
     let Some(text) = atoms.iter().copied().collect::<Pattern>().text() else {
-        let test = format!("({column} LIKE ? ESCAPE '\\')");
-        return Statement::with(&test, [Bound::Text(like_pattern(pattern))]);
+        return Statement::with(&format!("globs({column}, ?)"), [Bound::Text(glob::written(pattern))]);
     };
     let test = match (begins, ends) {
         (true, true) => format!("({column} = ?)"),
@@ -288,23 +288,6 @@ fn like(column: &str, pattern: &Pattern) -> Statement {
         (false, false) => format!("contains({column}, ?)"),
     };
     Statement::with(&test, [Bound::Text(text)])
-}
-
-fn like_pattern(pattern: &Pattern) -> String {
-    let mut text = String::new();
-    for atom in pattern.atoms() {
-        match atom {
-            Atom::Many => text.push('%'),
-            Atom::One => text.push('_'),
-            Atom::Char(c) => {
-                if matches!(c, '%' | '_' | '\\') {
-                    text.push('\\');
-                }
-                text.push(*c);
-            }
-        }
-    }
-    text
 }
 
 /// An address in a network. Parsing each address would cost most of a query's time, so texts that

@@ -15,6 +15,7 @@ mod columns;
 mod facts;
 mod files;
 mod filter;
+mod glob;
 mod list;
 mod network;
 mod pieces;
@@ -664,6 +665,7 @@ fn engine(temp: &Path, limits: Limits) -> duckdb::Result<Connection> {
         .with("checkpoint_threshold", "1GB")?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     network::register(&connection)?;
+    glob::register(&connection)?;
     Ok(connection)
 }
 

@@ -48,19 +48,17 @@ pub(super) fn load(connection: &Connection, day: Day) -> Result<Vec<Chunk>, Stor
     let doing = format!("preparing the sessions of {day}");
     let run = |text: &str| connection.execute_batch(&sql::on(day, text)).map_err(failed(&doing));
     run(&tables())?;
-    let mut chunks = Vec::new();
-    for (chunk, known) in select(connection, day, sql::CHUNKS, vec![Value::Text(FORM.into())], |row| {
+    let found = select(connection, day, sql::CHUNKS, vec![Value::Text(FORM.into())], |row| {
         let chunk = Chunk { to: row.get(0)?, rows: row.get(1)?, first: Micros(row.get(2)?), last: Micros(row.get(3)?) };
         Ok((chunk, row.get::<_, bool>(4)?))
-    })? {
-        if !known {
-            run(sql::DROP_PIECES)?;
-            run(&tables())?;
-            return Ok(Vec::new());
-        }
-        chunks.push(chunk);
+    })?;
+    // Tables without a chunk do not say of which form they are.
+    if found.is_empty() || found.iter().any(|(_, known)| !known) {
+        run(sql::DROP_PIECES)?;
+        run(&tables())?;
+        return Ok(Vec::new());
     }
-    Ok(chunks)
+    Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
 }
 
 fn tables() -> String {
