@@ -316,11 +316,13 @@ fn systemd_takes_the_unit() {
 }
 
 /// The installed settings with every line switched on, and this test's own places in them.
-fn every_setting(installed: &str, folder: &Path, api: &Port) -> String {
+fn every_setting(installed: &str, machine: &Machine, api: &Port) -> String {
+    let folder = machine.folder.path();
     let is_key = |line: &str| line.starts_with('#') && line[1..].starts_with(|c: char| c.is_ascii_lowercase());
     let lines = installed.lines().map(|line| if is_key(line) { &line[1..] } else { line });
     let all = lines.collect::<Vec<_>>().join("\n");
     let all = all.replace("/var/lib/api-sessions", folder.join("data").to_str().unwrap());
+    let all = all.replace(&format!("/{SECRET}"), machine.path(SECRET).to_str().unwrap());
     let all = all.replace("/run/api-sessions", folder.join("run").to_str().unwrap());
     all.replace("127.0.0.1:8484", &api.address().to_string())
 }
@@ -337,7 +339,7 @@ async fn module_examples_and_collector_work_together_as_installed() {
         fs::create_dir(machine.beside(name)).unwrap();
     }
     let settings = machine.beside("api-sessions.toml");
-    fs::write(&settings, every_setting(&read(&machine.path(SETTINGS)), machine.folder.path(), &api)).unwrap();
+    fs::write(&settings, every_setting(&read(&machine.path(SETTINGS)), &machine, &api)).unwrap();
     let mut command = Command::new(machine.path(COLLECTOR));
     let log = fs::File::create(machine.beside("collector.log")).unwrap();
     command.arg("serve").arg("--config").arg(&settings).env_clear();
