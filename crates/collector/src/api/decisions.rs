@@ -1,5 +1,7 @@
 //! What people decide about endpoints: templates they pin, endpoints they merge.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
@@ -10,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::body::JsonBody;
 use super::params::Params;
 use super::{Api, Problem};
-use crate::desk::{By, Done};
-use crate::endpoints::{DecisionError, Endpoints, Merge, Pin};
+use crate::desk::Done;
+use crate::endpoints::{Decided, DecisionError, Decisions, Endpoints, Merge, Pin};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Pins {
@@ -109,8 +111,7 @@ pub(super) async fn pin(
     JsonBody(NewPin { host, path }): JsonBody<NewPin>,
 ) -> Result<(StatusCode, Json<Pin>), Problem> {
     params.only(&[])?;
-    let pin = api.decide(move |endpoints| endpoints.pin(&host, &path)).await?;
-    api.audit_decision("pin.add", pin.id, None, Some(&format!("{}{}", pin.host, pin.path))).await?;
+    let pin = api.decide("pin.add", |endpoints| Ok(endpoints.pin(&host, &path)?)).await?;
     Ok((StatusCode::CREATED, Json(pin)))
 }
 
@@ -121,8 +122,7 @@ pub(super) async fn merge(
     JsonBody(NewMerge { from, into }): JsonBody<NewMerge>,
 ) -> Result<(StatusCode, Json<Merge>), Problem> {
     params.only(&[])?;
-    let merge = api.decide(move |endpoints| endpoints.merge(&from, &into)).await?;
-    api.audit_decision("merge.add", merge.id, None, Some(&format!("{} into {}", merge.from, merge.into))).await?;
+    let merge = api.decide("merge.add", |endpoints| Ok(endpoints.merge(&from, &into)?)).await?;
     Ok((StatusCode::CREATED, Json(merge)))
 }
 
@@ -133,10 +133,8 @@ pub(super) async fn unpin(
     params: Params,
 ) -> Result<StatusCode, Problem> {
     params.only(&[])?;
-    let Some(pin) = api.decide(move |endpoints| endpoints.unpin(id)).await? else {
-        return Err(Problem::not_found(format!("there is no pin {id}; GET /api/v1/endpoints/pins lists all")));
-    };
-    api.audit_decision("pin.remove", id, Some(&format!("{}{}", pin.host, pin.path)), None).await?;
+    let missing = || Problem::not_found(format!("there is no pin {id}; GET /api/v1/endpoints/pins lists all"));
+    api.decide("pin.remove", |endpoints| endpoints.unpin(id).ok_or_else(missing)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -147,37 +145,81 @@ pub(super) async fn unmerge(
     params: Params,
 ) -> Result<StatusCode, Problem> {
     params.only(&[])?;
-    let Some(merge) = api.decide(move |endpoints| endpoints.unmerge(id)).await? else {
-        return Err(Problem::not_found(format!("there is no merge {id}; GET /api/v1/endpoints/merges lists all")));
-    };
-    api.audit_decision("merge.remove", id, Some(&format!("{} into {}", merge.from, merge.into)), None).await?;
+    let missing = || Problem::not_found(format!("there is no merge {id}; GET /api/v1/endpoints/merges lists all"));
+    api.decide("merge.remove", |endpoints| endpoints.unmerge(id).ok_or_else(missing)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl Api {
-    /// Changes decisions on a thread that may wait for the disk.
-    async fn decide<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&Endpoints) -> Result<T, DecisionError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let decided = self.ask(move |store| Ok(change(&store.endpoints()))).await?;
-        decided.map_err(|error| match error {
-            DecisionError::Refused { field, reason } => Problem::parameter(field, reason),
-            DecisionError::File { .. } => {
-                tracing::error!(%error, "a decision could not be kept");
-                Problem::internal()
-            }
-        })
+/// A decision as the audit tells it.
+trait Decision {
+    fn id(&self) -> u32;
+    fn told(&self) -> String;
+}
+
+impl Decision for Pin {
+    fn id(&self) -> u32 {
+        self.id
     }
 
-    async fn audit_decision(
+    fn told(&self) -> String {
+        format!("{}{}", self.host, self.path)
+    }
+}
+
+impl Decision for Merge {
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn told(&self) -> String {
+        format!("{} into {}", self.from, self.into)
+    }
+}
+
+impl From<DecisionError> for Problem {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Refused { field, reason } => Self::parameter(field, reason),
+            DecisionError::File { .. } => {
+                tracing::error!(%error, "a decision could not be kept");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl Api {
+    /// Decides something, with a row in the audit: neither is there without the other.
+    async fn decide<T: Decision>(
         &self,
         action: &'static str,
-        id: u32,
-        before: Option<&str>,
-        after: Option<&str>,
-    ) -> Result<(), Problem> {
-        let done = Done { action, kind: "endpoint", subject: &id.to_string(), before, after };
-        Ok(self.shared.desk.record(&By::local(self.shared.clock.now()), done).await?)
+        decide: impl FnOnce(&Endpoints) -> Result<Decided<T>, Problem>,
+    ) -> Result<T, Problem> {
+        let endpoints = self.shared.store.endpoints();
+        // From here on nobody else decides anything.
+        let mut recording = self.shared.desk.recording().await?;
+        let Decided { what, next } = decide(&endpoints)?;
+        let (id, told) = (what.id().to_string(), what.told());
+        let (before, after) = match action.ends_with(".add") {
+            true => (None, Some(told.as_str())),
+            false => (Some(told.as_str()), None),
+        };
+        recording.write(&self.by(), Done { action, kind: "endpoint", subject: &id, before, after }).await?;
+        let before = enforce(&endpoints, next).await?;
+        if let Err(error) = recording.keep().await {
+            enforce(&endpoints, before).await?;
+            return Err(error.into());
+        }
+        Ok(what)
     }
+}
+
+/// On a thread that may wait for the disk.
+async fn enforce(endpoints: &Arc<Endpoints>, decisions: Decisions) -> Result<Decisions, Problem> {
+    let endpoints = Arc::clone(endpoints);
+    let enforced = tokio::task::spawn_blocking(move || endpoints.enforce(decisions)).await;
+    Ok(enforced.map_err(|error| {
+        tracing::error!(%error, "putting a decision in force died");
+        Problem::internal()
+    })??)
 }

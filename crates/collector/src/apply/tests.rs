@@ -45,7 +45,7 @@ fn requests_are_marked_by_the_rules_in_force_when_they_are_applied() {
         applier.flush().unwrap();
     };
     apply(1);
-    noise.replace(crate::noise::Rules { rules: Vec::new() }).unwrap();
+    noise.enforce(crate::noise::Noise::check(crate::noise::Rules { rules: Vec::new() }).unwrap()).unwrap();
     apply(2);
     let rows = store.all_rows();
     assert_eq!(rows.iter().map(|row| row.request.noise).collect::<Vec<_>>(), [true, false]);

@@ -43,19 +43,34 @@ pub struct Done<'a> {
 
 type Columns = (i64, i64, String, String, String, String, Option<String>, Option<String>);
 
+/// A change of something that is kept elsewhere, while it happens: nobody else changes anything. Dropped, it never was.
+pub struct Recording(Change<'static>);
+
+impl Recording {
+    /// Writes the change down.
+    pub async fn write(&mut self, by: &By, done: Done<'_>) -> Result<(), DeskError> {
+        write(&mut self.0, by, done).await
+    }
+
+    /// Keeps what was written down. After a failure nothing is: then the change must be undone.
+    pub async fn keep(self) -> Result<(), DeskError> {
+        Ok(self.0.commit().await?)
+    }
+}
+
 impl Desk {
     /// Tells that somebody was looked for: by which pseudonym, never by which value.
     pub async fn found(&self, pseudonym: Id, parts: usize, by: &By) -> Result<(), DeskError> {
         let (of, text) = (pseudonym.to_string(), format!("{parts} parts of sessions"));
-        self.record(by, Done { action: "find", kind: "pseudonym", subject: &of, before: None, after: Some(&text) })
-            .await
+        let mut recording = self.recording().await?;
+        let done = Done { action: "find", kind: "pseudonym", subject: &of, before: None, after: Some(&text) };
+        recording.write(by, done).await?;
+        recording.keep().await
     }
 
-    /// Writes down a change of something that is kept elsewhere.
-    pub async fn record(&self, by: &By, done: Done<'_>) -> Result<(), DeskError> {
-        let mut change = self.change().await?;
-        write(&mut change, by, done).await?;
-        Ok(change.commit().await?)
+    /// Begins a change of something that is kept elsewhere.
+    pub async fn recording(&self) -> Result<Recording, DeskError> {
+        Ok(Recording(self.change().await?))
     }
 
     /// The newest rows before row `before`, or the newest there are; the newest first.

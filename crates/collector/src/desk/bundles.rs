@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use sqlx::SqliteConnection;
 
 use super::audit::{self, Done};
 use super::{By, Desk, DeskError, id, limits, room};
@@ -91,6 +92,8 @@ impl Desk {
             bytes: count(archive.html.len() + archive.ndjson.len()),
             blake3: Hashes { ndjson: hash(&archive.ndjson), html: hash(&archive.html) },
         };
+        // What finds no room need not be written first.
+        has_room(&mut *self.pool.acquire().await?, &bundle).await?;
         self.write_files(archive).await?;
         let kept = self.insert_bundle(&bundle, by).await;
         if kept.is_err() {
@@ -115,10 +118,7 @@ impl Desk {
 
     async fn insert_bundle(&self, bundle: &Bundle, by: &By) -> Result<(), DeskError> {
         let mut change = self.change().await?;
-        let (bundles, bytes): (i64, i64) =
-            sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM bundles").fetch_one(&mut *change).await?;
-        room(bundles, limits::BUNDLES, "evidence bundles")?;
-        room(bytes.saturating_add(bundle.bytes), limits::BUNDLE_BYTES, "bytes of evidence bundles")?;
+        has_room(&mut change, bundle).await?;
         sqlx::query(
             "INSERT INTO bundles (id, session, author, at, requests, left_out, bytes, ndjson_hash, html_hash) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -173,18 +173,19 @@ impl Desk {
         Ok(true)
     }
 
-    /// Removes files that a crash left without a row.
+    /// Removes files that a crash left without a row; one that cannot be removed keeps no other.
     pub(super) async fn remove_strays(&self) -> Result<(), DeskError> {
         let known: Vec<String> = self.bundles().await?.iter().map(|bundle| bundle.id.to_string()).collect();
         let files = fs::read_dir(&self.bundles).map_err(|error| self.file_failed(error))?;
+        let mut removed = Ok(());
         for file in files.flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
             let is_ours = [Form::Html, Form::Ndjson].iter().find_map(|form| name.strip_suffix(form.suffix()));
             if is_ours.is_some_and(|id| id.parse::<Id>().is_ok() && !known.iter().any(|known| known == id)) {
-                fs::remove_file(file.path()).map_err(|error| self.file_failed(error))?;
+                removed = removed.and(fs::remove_file(file.path()));
             }
         }
-        Ok(())
+        removed.map_err(|error| self.file_failed(error))
     }
 
     async fn remove_files(&self, bundle: Id) {
@@ -197,6 +198,14 @@ impl Desk {
     fn file_failed(&self, error: io::Error) -> DeskError {
         DeskError::Unusable { file: self.bundles.display().to_string(), reason: error.to_string() }
     }
+}
+
+/// Refuses a bundle that there is no room for.
+async fn has_room(connection: &mut SqliteConnection, bundle: &Bundle) -> Result<(), DeskError> {
+    let (bundles, bytes): (i64, i64) =
+        sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM bundles").fetch_one(connection).await?;
+    room(bundles, limits::BUNDLES, "evidence bundles")?;
+    room(bytes.saturating_add(bundle.bytes), limits::BUNDLE_BYTES, "bytes of evidence bundles")
 }
 
 fn place(folder: &Path, bundle: Id, form: Form) -> PathBuf {

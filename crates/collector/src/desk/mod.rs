@@ -26,7 +26,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
 
 use crate::model::{Day, Id, Micros};
 
-pub use audit::{Done, Entry};
+pub use audit::{Done, Entry, Recording};
 pub use bundles::{Bundle, Form, Hashes};
 pub use labels::{Label, LabelCount};
 pub use notes::Note;
@@ -198,7 +198,9 @@ impl Desk {
             other => DeskError::Damaged { file: path.display().to_string(), reason: other.to_string() },
         })?;
         let desk = Self { pool, bundles: bundles.to_owned() };
-        desk.remove_strays().await?;
+        if let Err(error) = desk.remove_strays().await {
+            tracing::error!(%error, "files that are no bundle any more could not be removed; the next start tries again");
+        }
         Ok(desk)
     }
 

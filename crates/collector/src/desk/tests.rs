@@ -231,3 +231,47 @@ proptest! {
         });
     }
 }
+
+impl Desk {
+    /// Lets every change fail from now on: when its row of the audit is written, or when it is to be kept.
+    pub(crate) async fn refuse_changes(&self, at_the_end: bool) {
+        let orphans = "CREATE TABLE orphans (id INTEGER REFERENCES bundles DEFERRABLE INITIALLY DEFERRED)";
+        let refuse: &[&'static str] = match at_the_end {
+            false => &["CREATE TRIGGER refuse AFTER INSERT ON audit BEGIN SELECT RAISE(ABORT, 'refused'); END"],
+            // A row without its parent, which is looked for at the end.
+            true => &[orphans, "CREATE TRIGGER orphan AFTER INSERT ON audit BEGIN INSERT INTO orphans VALUES (1); END"],
+        };
+        for statement in ["DROP TRIGGER IF EXISTS refuse"].iter().chain(refuse) {
+            sqlx::query(*statement).execute(&self.pool).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_goes_on_when_files_of_bundles_cannot_be_removed() {
+    let (dir, desk) = desk().await;
+    let kept = desk.keep_bundle(archive(1), &by(1)).await.unwrap();
+    desk.close().await;
+    // A folder under the name of a file, as no file can be removed by root's tests otherwise.
+    let (stuck, stray) = (Id([2; 16]), Id([3; 16]));
+    std::fs::create_dir(dir.path().join(format!("{stuck}.html"))).unwrap();
+    std::fs::write(dir.path().join(format!("{stray}.ndjson")), "left").unwrap();
+    let desk = Desk::open(&dir.path().join("settings.db"), dir.path()).await.unwrap();
+    assert_eq!(desk.bundles().await.unwrap(), [kept]);
+    assert!(!dir.path().join(format!("{stray}.ndjson")).exists());
+}
+
+#[tokio::test]
+async fn a_bundle_without_room_is_refused_before_anything_is_written() {
+    let (dir, desk) = desk().await;
+    let whole = "INSERT INTO bundles VALUES ('1', '1', 'local', 0, 1, 0, ?, '', '')";
+    sqlx::query(whole).bind(count(limits::BUNDLE_BYTES)).execute(&desk.pool).await.unwrap();
+    // Writing would fail, and say something else.
+    let desk = Desk { bundles: dir.path().join("missing"), ..desk };
+    let error = desk.keep_bundle(archive(1), &by(1)).await.unwrap_err();
+    assert!(matches!(error, DeskError::Full { .. }), "{error}");
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap()
+}

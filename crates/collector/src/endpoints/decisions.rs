@@ -66,7 +66,7 @@ pub enum DecisionError {
 
 /// All decisions, and where they are kept.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Decisions {
+pub struct Decisions {
     kept: Kept,
     file: Option<PathBuf>,
     /// The pins of each host, words before placeholders.
@@ -119,7 +119,7 @@ impl Decisions {
             return Err(refused("path", format!("`{path}` is pinned already")));
         }
         let pin = Pin { id: self.next_id(self.kept.pins.len())?, host: host.to_owned(), path: path.to_owned() };
-        self.change(|kept| kept.pins.push(pin.clone()))?;
+        self.change(|kept| kept.pins.push(pin.clone()));
         Ok(pin)
     }
 
@@ -140,26 +140,28 @@ impl Decisions {
             return Err(refused("from", format!("others are merged into `{from}`; undo that first")));
         }
         let merge = Merge { id: self.next_id(self.kept.merges.len())?, from: from.to_owned(), into: into.to_owned() };
-        self.change(|kept| kept.merges.push(merge.clone()))?;
+        self.change(|kept| kept.merges.push(merge.clone()));
         Ok(merge)
     }
 
     /// Undoes a pin; `None` when there is none of that id.
-    pub(super) fn unpin(&mut self, id: u32) -> Result<Option<Pin>, DecisionError> {
-        let known = self.kept.pins.iter().find(|pin| pin.id == id).cloned();
-        if known.is_some() {
-            self.change(|kept| kept.pins.retain(|pin| pin.id != id))?;
-        }
-        Ok(known)
+    pub(super) fn unpin(&mut self, id: u32) -> Option<Pin> {
+        let known = self.kept.pins.iter().find(|pin| pin.id == id).cloned()?;
+        self.change(|kept| kept.pins.retain(|pin| pin.id != id));
+        Some(known)
     }
 
     /// Undoes a merge; `None` when there is none of that id.
-    pub(super) fn unmerge(&mut self, id: u32) -> Result<Option<Merge>, DecisionError> {
-        let known = self.kept.merges.iter().find(|merge| merge.id == id).cloned();
-        if known.is_some() {
-            self.change(|kept| kept.merges.retain(|merge| merge.id != id))?;
-        }
-        Ok(known)
+    pub(super) fn unmerge(&mut self, id: u32) -> Option<Merge> {
+        let known = self.kept.merges.iter().find(|merge| merge.id == id).cloned()?;
+        self.change(|kept| kept.merges.retain(|merge| merge.id != id));
+        Some(known)
+    }
+
+    /// Replaces what the file holds.
+    pub(super) fn save(&self) -> Result<(), DecisionError> {
+        let Some(path) = &self.file else { return Ok(()) };
+        save_json(path, &self.kept).map_err(|source| DecisionError::File { path: path.clone(), source })
     }
 
     fn next_id(&self, taken: usize) -> Result<u32, DecisionError> {
@@ -167,18 +169,12 @@ impl Decisions {
         if taken >= MAX { Err(full()) } else { self.kept.last_id.checked_add(1).ok_or_else(full) }
     }
 
-    /// Changes what is kept, in the file first.
-    fn change(&mut self, change: impl FnOnce(&mut Kept)) -> Result<(), DecisionError> {
-        let mut kept = self.kept.clone();
-        change(&mut kept);
+    fn change(&mut self, change: impl FnOnce(&mut Kept)) {
+        let kept = &mut self.kept;
+        change(kept);
         let ids = kept.pins.iter().map(|pin| pin.id).chain(kept.merges.iter().map(|merge| merge.id));
         kept.last_id = ids.max().max(Some(kept.last_id)).unwrap_or_default();
-        if let Some(path) = &self.file {
-            save_json(path, &kept).map_err(|source| DecisionError::File { path: path.clone(), source })?;
-        }
-        self.kept = kept;
         self.index();
-        Ok(())
     }
 
     fn index(&mut self) {

@@ -20,12 +20,11 @@ mod tree;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub use decisions::{DecisionError, Merge, Pin};
+pub use decisions::{DecisionError, Decisions, Merge, Pin};
 pub use figures::{Figures, Histogram, Percentiles, Usual};
 
-use decisions::Decisions;
 use segment::{REST, general};
 use tree::Tree;
 
@@ -41,6 +40,8 @@ const MAX_SHAPES: usize = 100_000;
 const MAX_GUESSES: usize = 100;
 /// Segments of a path that are looked at.
 const MAX_SEGMENTS: usize = 16;
+/// Shapes that are named at a time: whoever learns waits no longer than that takes.
+const NAMED_AT_A_TIME: usize = 1000;
 /// Longest name of a host, in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 255;
 /// What stands for hosts and methods that are not told apart.
@@ -77,6 +78,15 @@ const METHODS: [&str; 24] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShapeId(pub u64);
 
+/// A decision, and all decisions with it: not in force until they are [`Endpoints::enforce`]d.
+#[derive(Debug)]
+pub struct Decided<T> {
+    /// What was decided.
+    pub what: T,
+    /// All decisions then.
+    pub next: Decisions,
+}
+
 /// What requests of one kind have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -108,13 +118,26 @@ fn teaches(status: u16) -> bool {
 
 /// All shapes of the week, and what they are called.
 #[derive(Debug, Default)]
-pub struct Endpoints(RwLock<Inner>);
+pub struct Endpoints {
+    inner: RwLock<Inner>,
+    names: Mutex<Arc<Names>>,
+}
+
+/// What shapes are called, in the order in which they came: kept, as filters look through all of them.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    /// Of which version.
+    version: u64,
+    list: Vec<(ShapeId, Arc<str>)>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     hosts: HashMap<String, Host>,
     guessed_hosts: usize,
     shapes: HashMap<ShapeId, Shape>,
+    /// Their ids, in the order in which they came.
+    order: Vec<ShapeId>,
     decisions: Decisions,
     places: usize,
     overflows: u64,
@@ -152,29 +175,42 @@ impl Endpoints {
     }
 
     /// Pins a template of a host.
-    pub fn pin(&self, host: &str, path: &str) -> Result<Pin, DecisionError> {
+    pub fn pin(&self, host: &str, path: &str) -> Result<Decided<Pin>, DecisionError> {
         self.decide(|decisions| decisions.pin(host, path))
     }
 
     /// Calls an endpoint by the name of another.
-    pub fn merge(&self, from: &str, into: &str) -> Result<Merge, DecisionError> {
+    pub fn merge(&self, from: &str, into: &str) -> Result<Decided<Merge>, DecisionError> {
         self.decide(|decisions| decisions.merge(from, into))
     }
 
     /// Undoes a pin; `None` when there is none of that id.
-    pub fn unpin(&self, id: u32) -> Result<Option<Pin>, DecisionError> {
-        self.decide(|decisions| decisions.unpin(id))
+    pub fn unpin(&self, id: u32) -> Option<Decided<Pin>> {
+        let mut next = self.read().decisions.clone();
+        next.unpin(id).map(|what| Decided { what, next })
     }
 
     /// Undoes a merge; `None` when there is none of that id.
-    pub fn unmerge(&self, id: u32) -> Result<Option<Merge>, DecisionError> {
-        self.decide(|decisions| decisions.unmerge(id))
+    pub fn unmerge(&self, id: u32) -> Option<Decided<Merge>> {
+        let mut next = self.read().decisions.clone();
+        next.unmerge(id).map(|what| Decided { what, next })
     }
 
-    fn decide<T>(&self, change: impl FnOnce(&mut Decisions) -> Result<T, DecisionError>) -> Result<T, DecisionError> {
+    fn decide<T>(
+        &self,
+        change: impl FnOnce(&mut Decisions) -> Result<T, DecisionError>,
+    ) -> Result<Decided<T>, DecisionError> {
+        let mut next = self.read().decisions.clone();
+        Ok(Decided { what: change(&mut next)?, next })
+    }
+
+    /// Puts decisions in force, in their file first, and gives back those that were. What is learned meanwhile does
+    /// not wait for the disk; whoever decides anything else meanwhile must.
+    pub fn enforce(&self, decisions: Decisions) -> Result<Decisions, DecisionError> {
+        decisions.save()?;
         let mut inner = self.write();
         inner.version += 1;
-        change(&mut inner.decisions)
+        Ok(std::mem::replace(&mut inner.decisions, decisions))
     }
 
     /// The shape of a request, and what it is called now. A good answer teaches its path.
@@ -192,6 +228,7 @@ impl Endpoints {
         for shape in learned.iter().chain(&guessed) {
             inner.restore(shape);
         }
+        inner.version += 1;
     }
 
     /// What a shape is called: its endpoint.
@@ -206,9 +243,34 @@ impl Endpoints {
 
     /// The shapes whose endpoint meets a condition.
     pub fn matching(&self, condition: impl Fn(&str) -> bool) -> Vec<ShapeId> {
+        self.named(condition).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Likewise, with their endpoints.
+    pub fn named(&self, condition: impl Fn(&str) -> bool) -> Vec<(ShapeId, Arc<str>)> {
+        self.names().list.iter().filter(|(_, name)| condition(name)).cloned().collect()
+    }
+
+    /// What all shapes are called. Only what is new is named, and in steps, so that nothing that is learned
+    /// meanwhile waits for it; what changes its name meanwhile is named anew the next time.
+    fn names(&self) -> Arc<Names> {
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = self.version();
+        if known.version != version {
+            *known = Arc::new(Names { version, list: Vec::new() });
+        }
+        while let Some(more) = self.named_behind(known.list.len()) {
+            Arc::make_mut(&mut known).list.extend(more);
+        }
+        Arc::clone(&known)
+    }
+
+    /// The names of the shapes that came after the first `known`; `None` when there are none.
+    fn named_behind(&self, known: usize) -> Option<Vec<(ShapeId, Arc<str>)>> {
         let inner = self.read();
-        let named = inner.shapes.keys().filter_map(|&id| Some((id, inner.name(id)?)));
-        named.filter(|(_, name)| condition(name)).map(|(id, _)| id).collect()
+        let new = inner.order.get(known..)?.iter().take(NAMED_AT_A_TIME);
+        let named: Vec<_> = new.filter_map(|&id| Some((id, inner.name(id)?.into()))).collect();
+        (!named.is_empty()).then_some(named)
     }
 
     /// Rises when shapes get other names.
@@ -222,11 +284,11 @@ impl Endpoints {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -258,7 +320,7 @@ impl Inner {
             return self.share(method, host, &template, teaches);
         }
         place.guesses += usize::from(!all);
-        self.shapes.insert(id, shape);
+        self.keep(id, shape);
         id
     }
 
@@ -292,8 +354,16 @@ impl Inner {
             shape = of(OTHER, &[]);
         }
         let id = shape.id();
-        self.shapes.entry(id).or_insert(shape);
+        if !self.shapes.contains_key(&id) {
+            self.keep(id, shape);
+        }
         id
+    }
+
+    /// Takes in a shape that is new.
+    fn keep(&mut self, id: ShapeId, shape: Shape) {
+        self.shapes.insert(id, shape);
+        self.order.push(id);
     }
 
     fn restore(&mut self, shape: &Shape) {
@@ -308,10 +378,11 @@ impl Inner {
                 place.guesses += usize::from(!known && !place.tree.template(&segments).1);
             }
         }
-        if let Some(known) = self.shapes.get_mut(&shape.id()) {
+        let id = shape.id();
+        if let Some(known) = self.shapes.get_mut(&id) {
             known.learned |= shape.learned;
         } else if self.shapes.len() < MAX_SHAPES {
-            self.shapes.insert(shape.id(), shape.clone());
+            self.keep(id, shape.clone());
         }
     }
 

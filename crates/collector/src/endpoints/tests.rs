@@ -8,6 +8,13 @@ fn name(endpoints: &Endpoints, path: &str, status: u16) -> String {
     endpoints.learn("GET", "shop", path, status).1
 }
 
+/// Puts a decision in force.
+fn force<T>(endpoints: &Endpoints, decided: Result<Decided<T>, DecisionError>) -> T {
+    let Decided { what, next } = decided.unwrap();
+    endpoints.enforce(next).unwrap();
+    what
+}
+
 /// What a start does with the shapes of the day files.
 fn restarted(endpoints: &Endpoints) -> Endpoints {
     let again = Endpoints::default();
@@ -107,9 +114,9 @@ fn a_pinned_template_stays_beside_what_traffic_teaches_and_can_be_undone() {
     let endpoints = Endpoints::default();
     endpoints.decide_by(&file).unwrap();
     let (old, _) = endpoints.learn("GET", "shop", "/users/me", 200);
-    let pin = endpoints.pin("shop", "/users/me").unwrap();
-    endpoints.pin("shop", "/orders/{order}/items").unwrap();
-    endpoints.pin("shop", "/orders/2024/items").unwrap();
+    let pin = force(&endpoints, endpoints.pin("shop", "/users/me"));
+    force(&endpoints, endpoints.pin("shop", "/orders/{order}/items"));
+    force(&endpoints, endpoints.pin("shop", "/orders/2024/items"));
     (0..200).for_each(|n| drop(name(&endpoints, &format!("/users/user-{n}"), 200)));
     let again = restarted(&endpoints);
     again.decide_by(&file).unwrap();
@@ -123,7 +130,8 @@ fn a_pinned_template_stays_beside_what_traffic_teaches_and_can_be_undone() {
         assert_eq!(endpoints.pins().len(), 3);
     }
     let version = again.version();
-    assert_eq!((again.unpin(pin.id).unwrap(), again.unpin(pin.id).unwrap()), (Some(pin), None));
+    assert_eq!(force(&again, Ok(again.unpin(pin.id).unwrap())), pin);
+    assert!(again.unpin(pin.id).is_none());
     assert!(again.version() > version);
     assert_eq!(again.name(old).unwrap(), "GET shop/users/{name}");
     assert_eq!(name(&again, "/users/me", 200), "GET shop/users/{name}");
@@ -137,13 +145,13 @@ fn merged_endpoints_have_one_name_until_it_is_undone() {
     endpoints.decide_by(&file).unwrap();
     let (www, _) = endpoints.learn("GET", "www.shop", "/cart", 200);
     let (shop, _) = endpoints.learn("GET", "shop", "/cart", 200);
-    let merge = endpoints.merge("GET www.shop/cart", "GET shop/cart").unwrap();
+    let merge = force(&endpoints, endpoints.merge("GET www.shop/cart", "GET shop/cart"));
     assert_eq!(endpoints.name(www), endpoints.name(shop));
     assert_eq!(endpoints.matching(|name| name == "GET shop/cart").len(), 2);
     let again = restarted(&endpoints);
     again.decide_by(&file).unwrap();
     assert_eq!(again.name(www).unwrap(), "GET shop/cart");
-    assert_eq!(again.unmerge(merge.id).unwrap(), Some(merge));
+    assert_eq!(force(&again, Ok(again.unmerge(merge.id).unwrap())), merge);
     assert_eq!(again.name(www).unwrap(), "GET www.shop/cart");
     std::fs::write(&file, "[").unwrap();
     let error = again.decide_by(&file).unwrap_err().to_string();
@@ -153,8 +161,8 @@ fn merged_endpoints_have_one_name_until_it_is_undone() {
 #[test]
 fn decisions_that_cannot_be_right_are_refused_with_their_field() {
     let endpoints = Endpoints::default();
-    endpoints.merge("GET a/x", "GET b/x").unwrap();
-    endpoints.pin("shop", "/a/{id}").unwrap();
+    force(&endpoints, endpoints.merge("GET a/x", "GET b/x"));
+    force(&endpoints, endpoints.pin("shop", "/a/{id}"));
     let refused = |result: Result<(), DecisionError>| match result {
         Err(DecisionError::Refused { field, reason }) => (field, reason),
         other => panic!("{other:?}"),
@@ -187,8 +195,47 @@ fn decisions_that_cannot_be_right_are_refused_with_their_field() {
         let (found, reason) = refused(endpoints.merge(from, into).map(drop));
         assert!(found == field && reason.contains(needle), "{from} {into}: {found}: {reason}");
     }
-    (1..500).for_each(|n| drop(endpoints.pin("shop", &format!("/p{n}")).unwrap()));
+    (1..500).for_each(|n| drop(force(&endpoints, endpoints.pin("shop", &format!("/p{n}")))));
     assert!(refused(endpoints.pin("shop", "/more").map(drop)).1.contains("500 already"));
+}
+
+#[test]
+fn a_decision_that_cannot_be_kept_is_not_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let endpoints = Endpoints::default();
+    endpoints.decide_by(&dir.path().join("missing/endpoints.json")).unwrap();
+    let decided = endpoints.pin("shop", "/users/me").unwrap();
+    assert!(matches!(endpoints.enforce(decided.next), Err(DecisionError::File { .. })));
+    assert_eq!(endpoints.pins(), []);
+}
+
+#[test]
+fn filters_see_new_shapes_and_new_names_at_once() {
+    let endpoints = Endpoints::default();
+    for n in 0..3 {
+        let (shape, called) = endpoints.learn("GET", "shop", &format!("/a/word-{n}"), 200);
+        assert_eq!(endpoints.matching(|name| name == called), [shape]);
+    }
+    let (other, _) = endpoints.learn("GET", "www.shop", "/cart", 200);
+    force(&endpoints, endpoints.merge("GET www.shop/cart", "GET shop/a/word-1"));
+    let of_two = endpoints.matching(|name| name == "GET shop/a/word-1");
+    assert!(of_two.len() == 2 && of_two.contains(&other), "{of_two:?}");
+    (0..200).for_each(|n| drop(name(&endpoints, &format!("/a/more-{n}"), 200)));
+    assert!(endpoints.matching(|name| name == "GET shop/a/{name}").len() > 100);
+    // As many as are named at a time, and more.
+    (0..NAMED_AT_A_TIME * 2 + 7)
+        .for_each(|n| drop(endpoints.learn("GET", "many", &format!("/x{}/y{}", n / 50, n % 50), 200)));
+    assert_eq!(endpoints.matching(|_| true).len(), endpoints.read().shapes.len());
+    // What a start brings back is there, and named like the rest.
+    let again = restarted(&endpoints);
+    let all = |endpoints: &Endpoints| {
+        let mut names = endpoints.named(|_| true);
+        names.sort();
+        names
+    };
+    let undone = endpoints.unmerge(1).unwrap();
+    endpoints.enforce(undone.next).unwrap();
+    assert_eq!(all(&again), all(&endpoints));
 }
 
 fn requests() -> impl Strategy<Value = Vec<(String, String, u16)>> {

@@ -83,21 +83,19 @@ pub enum BadRules {
     TooMany(usize),
 }
 
-/// Why rules are not in force.
+/// Why rules cannot be kept, or read.
 #[derive(Debug, thiserror::Error)]
-pub enum NoiseError {
-    /// They are refused.
-    #[error(transparent)]
-    Bad(#[from] BadRules),
-    /// Their file cannot be read or written.
-    #[error("rules of noise in {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: io::Error,
-    },
+#[error("rules of noise in {}: {source}", path.display())]
+pub struct NoiseError {
+    /// Their file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub source: io::Error,
 }
+
+/// Rules that can be put in force.
+#[derive(Clone, Debug)]
+pub struct Sound(Arc<Compiled>);
 
 /// The rules in force.
 #[derive(Debug)]
@@ -130,7 +128,7 @@ impl Default for Noise {
 impl Noise {
     /// The rules kept in `path`, or the default ones.
     pub fn open(path: &Path) -> Result<Self, NoiseError> {
-        let file = |source| NoiseError::File { path: path.to_owned(), source };
+        let file = |source| NoiseError { path: path.to_owned(), source };
         let kept: Rules = load_json(path).map_err(file)?;
         let compiled = Compiled::of(kept).map_err(|bad| file(io::Error::other(bad)))?;
         Ok(Self { current: RwLock::new(Arc::new(compiled)), file: Some(path.to_owned()) })
@@ -146,15 +144,19 @@ impl Noise {
         self.compiled().rules.clone()
     }
 
-    /// Replaces the rules, for what comes from now on.
-    pub fn replace(&self, rules: Rules) -> Result<(), NoiseError> {
-        let compiled = Arc::new(Compiled::of(rules)?);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+    /// Looks whether rules are right.
+    pub fn check(rules: Rules) -> Result<Sound, BadRules> {
+        Ok(Sound(Arc::new(Compiled::of(rules)?)))
+    }
+
+    /// Puts rules in force, in their file first, for what comes from now on, and gives back those that were. What
+    /// comes meanwhile does not wait for the disk; whoever puts others in force meanwhile must.
+    pub fn enforce(&self, rules: Sound) -> Result<Sound, NoiseError> {
         if let Some(path) = &self.file {
-            save_json(path, &compiled.rules).map_err(|source| NoiseError::File { path: path.clone(), source })?;
+            save_json(path, &rules.0.rules).map_err(|source| NoiseError { path: path.clone(), source })?;
         }
-        *current = compiled;
-        Ok(())
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Sound(std::mem::replace(&mut *current, rules.0)))
     }
 
     fn compiled(&self) -> Arc<Compiled> {
@@ -267,7 +269,8 @@ mod tests {
         assert_eq!(noise.rules(), Rules::default());
         let probe = Rule { name: "probe".into(), paths: vec!["/probe*".into()], ..Rule::default() };
         let rules = Rules { rules: vec![probe] };
-        noise.replace(rules.clone()).unwrap();
+        let before = noise.enforce(Noise::check(rules.clone()).unwrap()).unwrap();
+        assert_eq!(before.0.rules, Rules::default());
         for noise in [noise, Noise::open(&file).unwrap()] {
             assert_eq!(noise.rules(), rules);
             assert!(noise.is_noise("PUT", "/probe/x", 500));
@@ -276,6 +279,14 @@ mod tests {
         std::fs::write(&file, "{").unwrap();
         let error = Noise::open(&file).unwrap_err().to_string();
         assert!(error.contains(&file.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn rules_that_cannot_be_kept_are_not_in_force() {
+        let dir = tempfile::tempdir().unwrap();
+        let noise = Noise::open(&dir.path().join("missing/noise.json")).unwrap();
+        assert!(noise.enforce(Noise::check(Rules { rules: Vec::new() }).unwrap()).is_err());
+        assert_eq!(noise.rules(), Rules::default());
     }
 
     #[test]
@@ -296,7 +307,7 @@ mod tests {
         let long = format!(r#"{{"name":"a","paths":["{}"]}}"#, "x".repeat(257));
         assert!(rule(&long).unwrap_err().contains("257 bytes"));
         let rules = Rules { rules: vec![Rule::default(); MAX_RULES + 1] };
-        let error = Noise::default().replace(rules).unwrap_err().to_string();
+        let error = Noise::check(rules).unwrap_err().to_string();
         assert!(error.contains("101 rules are too many"), "{error}");
     }
 }

@@ -102,6 +102,23 @@ async fn rules_of_noise_are_shown_replaced_and_set_back() {
 }
 
 #[tokio::test]
+async fn what_the_audit_does_not_take_is_not_in_force() {
+    let server = Server::new();
+    let pin = json!({ "host": "shop", "path": "/users/me" });
+    let (_, kept) = server.change("POST", "/endpoints/pins", Some(pin.clone())).await;
+    let before = (server.ok("/endpoints/pins").await, server.ok("/noise").await, server.ok("/audit").await);
+    for at_the_end in [false, true] {
+        server.shared.desk.refuse_changes(at_the_end).await;
+        let other = json!({ "host": "shop", "path": "/users/you" });
+        assert_eq!(server.change("POST", "/endpoints/pins", Some(other)).await.0, 500);
+        assert_eq!(server.change("DELETE", &format!("/endpoints/pins/{}", kept["id"]), None).await.0, 500);
+        assert_eq!(server.change("PUT", "/noise", Some(json!({ "rules": [] }))).await.0, 500);
+        let after = (server.ok("/endpoints/pins").await, server.ok("/noise").await, server.ok("/audit").await);
+        assert_eq!(before, after);
+    }
+}
+
+#[tokio::test]
 async fn decisions_and_rules_that_cannot_be_right_are_refused_and_name_what_is_wrong() {
     let server = Server::new();
     for (method, path, body, parameter, needle) in [
