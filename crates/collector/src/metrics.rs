@@ -158,6 +158,10 @@ pub struct Metrics {
     pub store_rows: Number,
     /// Failures of the store.
     pub store_errors: Number,
+    /// Times that the store's engine gave up and was started anew.
+    pub store_engine_starts: Number,
+    /// Times that session rows could not be made.
+    pub store_pieces_unmade: Number,
 }
 
 impl Metrics {
@@ -195,6 +199,10 @@ impl Metrics {
         text.counter("apply_node_reports_total", "Reports of workers.", &self.node_reports);
         text.gauge("store_requests", "Requests in the store.", &self.store_rows);
         text.counter("store_errors_total", "Failures of the store.", &self.store_errors);
+        let help = "Times that the engine gave up and was started anew.";
+        text.counter("store_engine_starts_total", help, &self.store_engine_starts);
+        let help = "Times that session rows could not be made; lists are slower then.";
+        text.counter("store_pieces_unmade_total", help, &self.store_pieces_unmade);
         text.0
     }
 }

@@ -14,7 +14,7 @@ use super::{Api, Problem};
 use crate::desk::{Bundle, Form, Hashes, Kind, new_id};
 use crate::evidence::{self, Evidence};
 use crate::model::{Id, Micros};
-use crate::store::{RequestsQuery, Window};
+use crate::store::{RequestsPage, RequestsQuery, Window};
 
 /// Requests that are read at a time.
 const PAGE: usize = 1000;
@@ -133,15 +133,17 @@ impl Api {
         loop {
             let query =
                 RequestsQuery { session: Some(session), window, as_of, after, limit: PAGE, ..RequestsQuery::default() };
-            let mut page = self.ask(move |store| store.requests(&query)).await?;
-            let Some(last) = page.last() else { return Ok(evidence) };
-            after = Some((last.ts, last.conn, last.n, last.id));
-            self.show_requests(&mut page).await?;
-            for request in page {
+            let RequestsPage { mut requests, next } = self.ask(move |store| store.requests(&query)).await?;
+            self.show_requests(&mut requests).await?;
+            for request in requests {
                 if !evidence.add(request).map_err(|e| unwritten(&e))? {
                     return Ok(evidence);
                 }
             }
+            if next.is_none() {
+                return Ok(evidence);
+            }
+            after = next;
         }
     }
 }

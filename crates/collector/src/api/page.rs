@@ -14,7 +14,7 @@ use crate::model::{Day, Micros};
 use crate::store::Position;
 
 /// Rises when the content changes its meaning.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// How long a walk through pages may take.
 const VALID_MICROS: i64 = 600 * 1_000_000;
 /// How far the clock may be set back during it, as NTP does.

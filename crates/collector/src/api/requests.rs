@@ -11,7 +11,7 @@ use super::params::{Asked, IdInPath, Params};
 use super::sessions::fingerprint;
 use super::{Api, Problem};
 use crate::model::{Id, Micros, Request};
-use crate::store::{Arrival, RequestsQuery, TailQuery};
+use crate::store::{Arrival, RequestPlace, RequestsPage, RequestsQuery, TailQuery};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Requests {
@@ -30,8 +30,16 @@ const BY_TIME: [(&str, bool); 3] = [("ts", false), ("ts asc", false), ("ts desc"
 /// Those across sessions; what arrives is answered by [`by_arrival`].
 const ACROSS: [(&str, bool); 4] = [("ts desc", true), ("ts asc", false), ("ts", false), ("arrival", false)];
 
-/// Where a page of requests by time ended: ts, conn, n, id.
-type After = (i64, u64, u64, [u8; 16]);
+/// Where a page of requests by time ended: ts, conn, n, id, and place in the log.
+type After = (i64, u64, u64, [u8; 16], u64, u32);
+
+fn written(RequestPlace { ts, conn, n, id, arrival: Arrival { pos, ordinal } }: RequestPlace) -> After {
+    (ts.0, conn, n, id.0, pos, ordinal)
+}
+
+fn read((ts, conn, n, id, pos, ordinal): After) -> RequestPlace {
+    RequestPlace { ts: Micros(ts), conn, n, id: Id(id), arrival: Arrival { pos, ordinal } }
+}
 
 /// `GET /sessions/{id}/requests`: in the order in which they began.
 pub(super) async fn of_session(
@@ -88,18 +96,13 @@ impl Api {
         let query = RequestsQuery {
             window: walk.asked.window(walk.oldest),
             as_of: walk.as_of,
-            after: after.map(|(ts, conn, n, id)| (Micros(ts), conn, n, Id(id))),
-            limit: size + 1,
+            after: after.map(read),
+            limit: size,
             ..query
         };
-        let mut requests = self.ask(move |store| store.requests(&query)).await?;
-        let more = requests.len() > size;
-        requests.truncate(size);
+        let RequestsPage { mut requests, next } = self.ask(move |store| store.requests(&query)).await?;
         self.show_requests(&mut requests).await?;
-        let next_page_token = match requests.last() {
-            Some(last) if more => Some(walk.token((last.ts.0, last.conn, last.n, last.id.0))?),
-            _ => None,
-        };
+        let next_page_token = next.map(|next| walk.token(written(next))).transpose()?;
         Ok(Requests { requests, next_page_token })
     }
 }
@@ -121,7 +124,8 @@ async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem>
         }
         None => None,
     };
-    let mut tailed = api.ask(move |store| store.tail(&TailQuery { after, filter, limit: size })).await?;
+    let mut tailed =
+        api.ask(move |store| store.tail(&TailQuery { after, filter, limit: size, ..TailQuery::default() })).await?;
     api.show_requests(&mut tailed.requests).await?;
     // Nothing is frozen here, so each page begins its own ten minutes.
     let walk = Walk { list, asked: Asked::default(), issued: api.shared.clock.now(), oldest: api.oldest(), as_of: 0 };

@@ -100,13 +100,14 @@ impl Reader {
     async fn look(&mut self) -> Result<Vec<Event>, Problem> {
         let mut events = Vec::new();
         let mut page = self.tail(self.after, PAGE).await?;
-        if page.requests.len() == PAGE && self.tail(page.last, BEHIND - PAGE).await?.requests.len() == BEHIND - PAGE {
+        let left = BEHIND.saturating_sub(page.requests.len());
+        if page.more && self.behind(page.last, left).await? >= left {
             let from = page.requests.first().map(|request| request.ts);
             page = self.tail(None, PAGE).await?;
             let missed = json!({ "from": from, "to": page.requests.first().map(|request| request.ts) });
             events.push(Event::default().event("missed").data(missed.to_string()));
         }
-        let Tailed { requests, last } = page;
+        let Tailed { requests, last, .. } = page;
         self.after = last.or(self.after);
         for request in requests {
             let data = serde_json::to_string(&request).map_err(|_| Problem::internal())?;
@@ -132,7 +133,17 @@ async fn stopped(stopping: Option<&mut Stopping>) {
 
 impl Reader {
     async fn tail(&self, after: Option<Arrival>, limit: usize) -> Result<Tailed, Problem> {
-        self.api.tail(&TailQuery { after, filter: self.filter.clone(), limit }).await
+        self.api.tail(&self.query(after, limit)).await
+    }
+
+    /// How many requests there are behind a place, at most so many.
+    async fn behind(&self, after: Option<Arrival>, most: usize) -> Result<usize, Problem> {
+        let query = self.query(after, most);
+        self.api.ask(move |store| store.behind(&query)).await
+    }
+
+    fn query(&self, after: Option<Arrival>, limit: usize) -> TailQuery {
+        TailQuery { after, filter: self.filter.clone(), limit, ..TailQuery::default() }
     }
 
     /// The id of an event, from which the stream goes on.

@@ -663,13 +663,14 @@ impl Store for SlowStore {
         common_values(query: &crate::store::CommonQuery) -> Result<Vec<crate::model::CommonValue>, crate::store::StoreError>;
         count_sessions(query: &crate::store::SessionsQuery) -> Result<u64, crate::store::StoreError>;
         parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
-        requests(query: &crate::store::RequestsQuery) -> Result<Vec<crate::model::Request>, crate::store::StoreError>;
+        requests(query: &crate::store::RequestsQuery) -> Result<crate::store::RequestsPage, crate::store::StoreError>;
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;
         request(id: Id) -> Result<Option<crate::model::Request>, crate::store::StoreError>;
         stats(query: &crate::store::StatsQuery) -> Result<crate::store::Stats, crate::store::StoreError>;
         stories(query: &crate::store::StoryQuery) -> Result<crate::store::Stories, crate::store::StoreError>;
         related(query: &crate::store::RelatedQuery) -> Result<Vec<crate::model::Related>, crate::store::StoreError>;
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
+        behind(query: &crate::store::TailQuery) -> Result<usize, crate::store::StoreError>;
         rows_by_day() -> std::collections::BTreeMap<Day, u64>;
         figures(day: Day) -> Result<std::collections::HashMap<crate::endpoints::ShapeId, crate::endpoints::Figures>, crate::store::StoreError>;
         endpoints() -> Arc<crate::endpoints::Endpoints>;

@@ -151,7 +151,11 @@ impl ApplyThread {
 
     fn maintain(&mut self) -> Result<(), ApplyStopped> {
         self.forget()?;
-        self.checkpoint()
+        self.checkpoint()?;
+        let mended = self.store.mended();
+        self.metrics.store_engine_starts.set(mended.engine_starts);
+        self.metrics.store_pieces_unmade.set(mended.pieces_unmade);
+        Ok(())
     }
 
     /// Looks at the clock, and removes the days that are too old by it.

@@ -9,9 +9,10 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::{self, Named, status_class};
+use super::query::VALUE_BYTES;
 use super::{
-    Batch, CommonQuery, Position, RelatedQuery, RequestsQuery, Resume, Row, SeqSet, SessionsQuery, Stats, StatsQuery,
-    Store, StoreError, Stories, StoryQuery, TailQuery, Tailed, Window,
+    Batch, CommonQuery, Position, RelatedQuery, RequestPlace, RequestsPage, RequestsQuery, Resume, Row, SeqSet,
+    SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed, Window,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::filter::{Filter, Part, Seen};
@@ -190,10 +191,12 @@ impl Store for MemoryStore {
         Ok(parts)
     }
 
-    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
-        let order = |r: &Request| (r.ts, r.conn, r.n, r.id);
-        let follows =
-            |row: &&Row, after| (order(&row.request) > after) != query.descending && order(&row.request) != after;
+    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
+        let place = |row: &Row| RequestPlace::of(&row.request, row.arrival);
+        let follows = |row: &Row, after| match query.descending {
+            true => place(row) < after,
+            false => place(row) > after,
+        };
         let inner = self.lock();
         let days: Vec<_> = inner.days.iter().map(|(&day, rows)| (day, inner.shown_rows(&rows.rows))).collect();
         let mut found: Vec<_> = days
@@ -202,11 +205,14 @@ impl Store for MemoryStore {
             .filter(|row| query.session.is_none_or(|session| row.request.session_id == session))
             .filter(|row| query.after.is_none_or(|after| follows(row, after)))
             .collect();
-        found.sort_by_key(|row| (order(&row.request), row.arrival));
+        found.sort_by_key(|row| place(row));
         if query.descending {
             found.reverse();
         }
-        Ok(found.into_iter().take(query.limit).map(|row| row.request.clone()).collect())
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found.last().filter(|_| more).map(|row| place(row));
+        Ok(RequestsPage { requests: found.into_iter().map(|row| row.request.clone()).collect(), next })
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
@@ -228,7 +234,8 @@ impl Store for MemoryStore {
         let inner = self.lock();
         let rows: Vec<Row> = inner.days.values().flat_map(|day| inner.shown_rows(&day.rows)).collect();
         let counted = rows.iter().filter(|row| row.arrival.pos < query.as_of && query.window.contains(row.request.ts));
-        Ok(query.commonest(counted.flat_map(|row| query.field.values(seen(row))).map(|value| (value, 1))))
+        let values = counted.flat_map(|row| query.field.values(seen(row))).filter(|value| value.len() <= VALUE_BYTES);
+        Ok(query.commonest(values.map(|value| (value, 1))))
     }
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
@@ -240,12 +247,17 @@ impl Store for MemoryStore {
                 && query.after.is_none_or(|after| row.arrival > after)
                 && query.filter.as_ref().is_none_or(|filter| filter.matches(seen(row), None))
         });
+        let more = rows.len() > query.limit;
         match query.after {
             Some(_) => rows.truncate(query.limit),
             None => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
         }
-        let last = query.last(position, rows.len(), rows.last().map(|row| row.arrival));
-        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last })
+        let last = query.last(position, more, rows.last().map(|row| row.arrival));
+        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last, more })
+    }
+
+    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {
+        Ok(self.tail(query)?.requests.len())
     }
 
     fn rows_by_day(&self) -> BTreeMap<Day, u64> {

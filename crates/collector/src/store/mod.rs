@@ -23,7 +23,8 @@ pub mod memory;
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
 pub use interest::Interest;
 pub use query::{
-    CommonQuery, Place, RequestsQuery, SessionsBy, SessionsOrder, SessionsQuery, TailQuery, Tailed, Window,
+    CommonQuery, PAGE_BYTES, Place, RequestPlace, RequestsPage, RequestsQuery, SessionsBy, SessionsOrder,
+    SessionsQuery, TailQuery, Tailed, Window,
 };
 pub use stats::{Dimension, Group, Metric, Stats, StatsQuery};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
@@ -45,7 +46,7 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
-    /// The engine gave up on a file: nothing works until the server starts anew.
+    /// The engine gave up, again and again: nothing works until the server starts anew.
     #[error("{doing}: the engine cannot go on with this file: {reason}")]
     Fatal {
         /// What was being done, with the file's name.
@@ -78,6 +79,15 @@ pub struct Resume {
     pub days: BTreeMap<Day, Position>,
     /// The `seq` numbers taken, of all days that are kept.
     pub seqs: SeqSet,
+}
+
+/// What a store mended by itself since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mended {
+    /// Times that its engine gave up and was started anew.
+    pub engine_starts: u64,
+    /// Times that session rows could not be made.
+    pub pieces_unmade: u64,
 }
 
 /// Keeps requests and answers questions about them. Its methods block.
@@ -114,7 +124,7 @@ pub trait Store: Send + Sync + 'static {
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError>;
 
     /// A page of requests, of one session or of all.
-    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError>;
+    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError>;
 
     /// Which of these requests are there, of those told by their id.
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError>;
@@ -127,6 +137,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Requests in the order in which they arrived.
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError>;
+
+    /// How many requests there are behind the place where a query goes on, at most its limit.
+    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError>;
 
     /// Requests kept of each day.
     fn rows_by_day(&self) -> BTreeMap<Day, u64>;
@@ -145,6 +158,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Sessions that share a user or an address with one.
     fn related(&self, query: &RelatedQuery) -> Result<Vec<Related>, StoreError>;
+
+    /// What it had to mend.
+    fn mended(&self) -> Mended {
+        Mended::default()
+    }
 
     /// Runs a query on every file that new data goes to.
     fn check(&self) -> Result<(), StoreError>;

@@ -122,8 +122,38 @@ impl SessionsOrder {
     }
 }
 
-/// A page of requests, ordered by (ts, conn, n, id).
-#[derive(Clone, Debug, Default)]
+/// Bytes of the texts of a page of requests: it ends early when they are used up. The parameters of its requests
+/// have as many of their own, and so have their attacks.
+pub const PAGE_BYTES: u64 = 8 << 20;
+/// Longest value of a field that is counted among the commonest, in bytes.
+pub(super) const VALUE_BYTES: usize = 1 << 10;
+
+/// Where a request stands in lists by time. No two stand at one place: of equals the one that arrived first
+/// comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestPlace {
+    /// When it began.
+    pub ts: Micros,
+    /// Its connection.
+    pub conn: u64,
+    /// Its number on the connection.
+    pub n: u64,
+    /// Its id.
+    pub id: Id,
+    /// Its place in the log.
+    pub arrival: Arrival,
+}
+
+impl RequestPlace {
+    /// Where a request stands that arrived there.
+    pub fn of(request: &Request, arrival: Arrival) -> Self {
+        let Request { ts, conn, n, id, .. } = *request;
+        Self { ts, conn, n, id, arrival }
+    }
+}
+
+/// A page of requests, ordered by [`RequestPlace`].
+#[derive(Clone, Debug)]
 pub struct RequestsQuery {
     /// Whose requests; `None` for those of all sessions.
     pub session: Option<Id>,
@@ -135,13 +165,32 @@ pub struct RequestsQuery {
     pub descending: bool,
     /// The state to look at.
     pub as_of: Position,
-    /// Where the page before ended: ts, conn, n, id of its last row.
-    pub after: Option<(Micros, u64, u64, Id)>,
+    /// Where the page before ended.
+    pub after: Option<RequestPlace>,
     /// Rows wanted.
     pub limit: usize,
+    /// Bytes that the texts of a page may have, but for those of its last request.
+    pub bytes: u64,
 }
 
-/// The commonest values of a field, the commonest first, then by value.
+impl Default for RequestsQuery {
+    /// All requests, in no state.
+    fn default() -> Self {
+        let (session, window, filter, descending, as_of, after, limit) = Default::default();
+        Self { session, window, filter, descending, as_of, after, limit, bytes: PAGE_BYTES }
+    }
+}
+
+/// What a [`RequestsQuery`] found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestsPage {
+    /// In the order asked for, at least one if there is one.
+    pub requests: Vec<Request>,
+    /// Where the page ended, if anything follows.
+    pub next: Option<RequestPlace>,
+}
+
+/// The commonest values of a field, the commonest first, then by value; those of over a KiB are left out.
 #[derive(Clone, Debug)]
 pub struct CommonQuery {
     /// One that [has values](crate::filter::FieldInfo::has_values).
@@ -168,7 +217,7 @@ impl CommonQuery {
 }
 
 /// Requests in the order of their arrival.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TailQuery {
     /// Those after this one; `None` for the newest that there are.
     pub after: Option<Arrival>,
@@ -176,25 +225,42 @@ pub struct TailQuery {
     pub filter: Option<Filter>,
     /// Rows wanted.
     pub limit: usize,
+    /// Bytes that the texts of a page may have, but for those of its last request.
+    pub bytes: u64,
+}
+
+impl Default for TailQuery {
+    /// The newest, of all.
+    fn default() -> Self {
+        Self { after: None, filter: None, limit: 0, bytes: PAGE_BYTES }
+    }
 }
 
 /// What a [`TailQuery`] found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tailed {
-    /// In the order of their arrival.
+    /// In the order of their arrival, at least one if there is one.
     pub requests: Vec<Request>,
     /// Where to go on; `None` when nothing has arrived yet that the query wants.
     pub last: Option<Arrival>,
+    /// Whether there is more than fits into the page.
+    pub more: bool,
 }
 
 impl TailQuery {
-    /// Where to go on after `found` rows, of which `last` is the last, in a store at `position`: a page that
-    /// is not full has seen all that arrived, so that what the filter refused is not looked at again.
-    pub(super) fn last(&self, position: Position, found: usize, last: Option<Arrival>) -> Option<Arrival> {
-        let all_seen = self.filter.is_some() && (found < self.limit || self.after.is_none());
+    /// Where to go on after a page of which `last` is the last, in a store at `position`: one that holds all
+    /// there is has seen all that arrived, so that what the filter refused is not looked at again.
+    pub(super) fn last(&self, position: Position, more: bool, last: Option<Arrival>) -> Option<Arrival> {
+        let all_seen = self.filter.is_some() && (!more || self.after.is_none());
         match position.checked_sub(1) {
             Some(pos) if all_seen => Some(Arrival { pos, ordinal: u32::MAX }).max(self.after),
             _ => last.or(self.after),
         }
+    }
+
+    /// Whether it has seen all that a store at `position` can tell.
+    pub(super) fn is_done(&self, position: Position) -> bool {
+        let end = position.checked_sub(1).map(|pos| Arrival { pos, ordinal: u32::MAX });
+        self.after.is_some() && self.after >= end
     }
 }

@@ -146,8 +146,10 @@ fn requests_of_both(memory: &dyn Store, duck: &dyn Store, mut query: RequestsQue
     loop {
         let page = memory.requests(&query).unwrap();
         assert_eq!(page, duck.requests(&query).unwrap(), "{query:?}");
-        let Some(last) = page.last() else { break };
-        query.after = Some((last.ts, last.conn, last.n, last.id));
+        query.after = page.next;
+        if page.next.is_none() {
+            break;
+        }
     }
 }
 
@@ -189,8 +191,9 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
     }
     for after in [None, Some(Arrival::default()), Some(Arrival { pos: 2, ordinal: 1 })] {
         for filter in [None, Some(filter.clone())] {
-            let query = TailQuery { after, filter, limit: 5 };
+            let query = TailQuery { after, filter, limit: 5, ..TailQuery::default() };
             assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap(), "{query:?}");
+            assert_eq!(memory.behind(&query).unwrap(), duck.behind(&query).unwrap(), "{query:?}");
         }
     }
     let ids: Vec<_> =
@@ -308,15 +311,117 @@ proptest! {
                 for session in [None, found.first().map(|part| part.id)] {
                     let filter = query.filter.clone();
                     let query = RequestsQuery { session, window, filter, as_of: 1, limit: 99, ..RequestsQuery::default() };
-                    let requests = memory.requests(&query).unwrap();
-                    prop_assert_eq!(&requests, &duck.requests(&query).unwrap(), "{}", text);
+                    let page = memory.requests(&query).unwrap();
+                    prop_assert_eq!(&page, &duck.requests(&query).unwrap(), "{}", text);
                     let matched: u64 = found.iter().filter_map(|part| part.matched).sum();
-                    prop_assert!(session.is_some() || requests.len() as u64 == matched, "{}", text);
+                    prop_assert!(session.is_some() || page.requests.len() as u64 == matched, "{}", text);
                 }
             }
             let query = TailQuery { filter: Some(filter), limit: 99, ..TailQuery::default() };
             prop_assert_eq!(memory.tail(&query).unwrap(), duck.tail(&query).unwrap(), "{}", text);
         }
+    }
+}
+
+/// Requests of which many are alike but for their paths, which are all different.
+fn alike(pos: Position, seeds: &[u8]) -> Batch {
+    let rows = (0..).zip(seeds).map(|(ordinal, &seed)| {
+        let mut row = row(pos, ordinal, 0);
+        let request = &mut row.request;
+        request.id = Id([seed & 1; 16]);
+        request.ts = Micros(Day(FIRST_DAY + i32::from(seed >> 1 & 1)).start().0 + i64::from(seed >> 2 & 1));
+        (request.conn, request.n) = (u64::from(seed >> 3 & 1), 0);
+        request.path = format!("/{pos}/{ordinal}");
+        let value = "v".repeat(usize::from(seed));
+        request.params = (0..seed % 3).map(|_| Param { value: value.clone(), ..Param::default() }).collect();
+        row
+    });
+    batch(pos, pos + 1, rows)
+}
+
+fn paths(requests: &[Request]) -> Vec<String> {
+    requests.iter().map(|request| request.path.clone()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn walking_all_pages_gives_every_request_once_however_many_are_alike_and_however_large_they_are(
+        seeds in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 1..4),
+        limit in 1usize..7,
+        bytes in 1u64..2000,
+        descending in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (memory, duck) = (MemoryStore::default(), open(dir.path()).unwrap());
+        for (pos, seeds) in (0..).zip(&seeds) {
+            memory.apply(&alike(pos, seeds)).unwrap();
+            duck.apply(&alike(pos, seeds)).unwrap();
+        }
+        let of = |limit, bytes| RequestsQuery { descending, as_of: u64::MAX, limit, bytes, ..RequestsQuery::default() };
+        let all = memory.requests(&of(usize::MAX, u64::MAX)).unwrap().requests;
+        prop_assert_eq!(all.len(), seeds.iter().map(Vec::len).sum::<usize>());
+        for store in [&memory as &dyn Store, &duck] {
+            let (mut walked, mut query) = (Vec::new(), of(limit, bytes));
+            loop {
+                let page = store.requests(&query).unwrap();
+                prop_assert!((1..=limit).contains(&page.requests.len()));
+                walked.extend(page.requests);
+                query.after = page.next;
+                if page.next.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(paths(&walked), paths(&all));
+            prop_assert_eq!(&walked, &all);
+            for filter in [None, Some(Filter::parse("path=\"/*\"").unwrap())] {
+                let mut query = TailQuery { after: Some(Arrival::default()), filter, limit, bytes };
+                let (mut arrived, mut more) = (Vec::new(), true);
+                while more {
+                    let page = store.tail(&query).unwrap();
+                    arrived.extend(page.requests);
+                    (query.after, more) = (page.last, page.more);
+                }
+                let all: Vec<_> = memory.all_rows().into_iter().skip(1).map(|row| row.request.path).collect();
+                prop_assert_eq!(paths(&arrived), all);
+            }
+            let newest = store.tail(&TailQuery { after: None, filter: None, limit, bytes }).unwrap();
+            let all: Vec<_> = memory.all_rows().into_iter().map(|row| row.request.path).collect();
+            prop_assert!(!newest.requests.is_empty() && all.ends_with(&paths(&newest.requests)));
+        }
+    }
+}
+
+#[test]
+fn a_page_of_large_requests_ends_early_and_very_long_values_are_not_among_the_commonest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (memory, duck) = (MemoryStore::default(), open(dir.path()).unwrap());
+    let long = "x".repeat(3 << 20);
+    let rows = (0..9).map(|n| {
+        let mut row = row(0, n, 0);
+        row.request.params = vec![Param { name: "p".into(), value: long.clone(), ..Param::default() }];
+        (row.request.path, row.request.user_agent) = (format!("/{n}"), long.clone());
+        row
+    });
+    let batch = batch(0, 1, rows);
+    memory.apply(&batch).unwrap();
+    duck.apply(&batch).unwrap();
+    let mut query = RequestsQuery { as_of: 1, limit: 1000, ..RequestsQuery::default() };
+    let mut sizes = Vec::new();
+    loop {
+        let page = duck.requests(&query).unwrap();
+        sizes.push(page.requests.len());
+        query.after = page.next;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!((sizes.iter().sum::<usize>(), sizes.iter().max()), (9, Some(&2)), "{sizes:?}");
+    for field in [crate::filter::Field::UserAgent, crate::filter::Field::Param("p".into())] {
+        let query = CommonQuery { field, window: Window::ALL, as_of: 1, limit: 5 };
+        assert_eq!(memory.common_values(&query).unwrap(), []);
+        assert_eq!(duck.common_values(&query).unwrap(), []);
     }
 }
 
@@ -366,7 +471,7 @@ fn hostile_texts_in_a_filter_are_looked_for_and_never_change_the_query() {
         ] {
             let filter = Some(Filter::parse(&filter).unwrap());
             let query = RequestsQuery { filter, as_of: 1, limit: 99, ..RequestsQuery::default() };
-            let paths: Vec<_> = duck.requests(&query).unwrap().into_iter().map(|r| r.path).collect();
+            let paths: Vec<_> = duck.requests(&query).unwrap().requests.into_iter().map(|r| r.path).collect();
             assert_eq!(paths, [text], "{query:?}");
             assert_eq!(memory.requests(&query).unwrap(), duck.requests(&query).unwrap());
         }

@@ -12,7 +12,9 @@ use crate::clock::ManualClock;
 use crate::ingest::LogEntry;
 use crate::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, CommonQuery, DayBatch, RequestsQuery, Resume, Row, SessionsQuery, TailQuery, Tailed};
+use crate::store::{
+    Batch, CommonQuery, DayBatch, RequestsPage, RequestsQuery, Resume, Row, SessionsQuery, TailQuery, Tailed,
+};
 
 /// Far more than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -79,7 +81,7 @@ impl Store for FullDisk {
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
         self.memory.parts(session, as_of)
     }
-    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
+    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
         self.memory.requests(query)
     }
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
@@ -90,6 +92,9 @@ impl Store for FullDisk {
     }
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         self.memory.tail(query)
+    }
+    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {
+        self.memory.behind(query)
     }
     fn stats(&self, query: &crate::store::StatsQuery) -> Result<crate::store::Stats, StoreError> {
         self.memory.stats(query)

@@ -19,7 +19,7 @@ use crate::filter::{Atom, Expr, Field, Filter, Kind, Level, Network, Order, Patt
 #[derive(Debug)]
 pub(super) struct Compiled<'a> {
     /// What shapes are called.
-    endpoints: &'a Endpoints,
+    pub(super) endpoints: &'a Endpoints,
     /// What a session must be, over `s` alone.
     pub(super) session: Vec<Statement>,
     /// What a request must be, over `r`, and `s` too if `requests_need_session`.

@@ -23,19 +23,18 @@ pub(super) fn page(
     query: &SessionsQuery,
     extent: &Extent,
     rows: usize,
-    endpoints: &Endpoints,
+    compiled: &Compiled,
 ) -> Result<Vec<(Place, u64)>, StoreError> {
-    let (key, facts) = key(query.order.by);
-    let compiled = compiled(query, facts, endpoints);
+    let key = key(query.order.by).0;
     let direction = if query.order.ascending { "ASC" } else { "DESC" };
     let statement = Statement::of("SELECT sid_hi, sid_lo, matched, key FROM (SELECT sid_hi, sid_lo, matched")
         .add(format!(", {key}::HUGEINT AS key").as_str())
-        .add(listed(query, &compiled))
+        .add(listed(query, compiled))
         .add(")")
         .add(behind(query, day))
         .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
         .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
-    let with = with(query, &compiled, extent).add(statement);
+    let with = with(query, compiled, extent).add(statement);
     select(connection, day, &with.text, with.values, |row| {
         Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
     })
@@ -47,10 +46,9 @@ pub(super) fn count(
     day: Day,
     query: &SessionsQuery,
     extent: &Extent,
-    endpoints: &Endpoints,
+    compiled: &Compiled,
 ) -> Result<u64, StoreError> {
-    let compiled = compiled(query, &[], endpoints);
-    let statement = with(query, &compiled, extent).add("SELECT count(*)").add(listed(query, &compiled));
+    let statement = with(query, compiled, extent).add("SELECT count(*)").add(listed(query, compiled));
     let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
     Ok(counts.into_iter().sum())
 }
@@ -94,13 +92,19 @@ fn listed(query: &SessionsQuery, compiled: &Compiled) -> Statement {
     conditions.fold(Statement::of(from), |done, condition| done.add(" AND ").add(condition))
 }
 
-/// The filter, and what the list needs of sessions besides.
-fn compiled<'a>(query: &SessionsQuery, facts: &[Fact], endpoints: &'a Endpoints) -> Compiled<'a> {
+/// What a list narrows its sessions by: the same for all days.
+pub(super) fn narrowed<'a>(query: &SessionsQuery, endpoints: &'a Endpoints) -> Compiled<'a> {
     let mut compiled = Compiled::of(query.filter.as_ref(), endpoints);
-    facts.iter().for_each(|fact| compiled.need(*fact));
     if query.mcp.is_some() {
         compiled.need(facts::MCP);
     }
+    compiled
+}
+
+/// Likewise, with what it is ordered by.
+pub(super) fn ordered<'a>(query: &SessionsQuery, endpoints: &'a Endpoints) -> Compiled<'a> {
+    let mut compiled = narrowed(query, endpoints);
+    key(query.order.by).1.iter().for_each(|fact| compiled.need(*fact));
     compiled
 }
 

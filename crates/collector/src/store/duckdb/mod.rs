@@ -11,7 +11,9 @@
 //! - `positions.json` never says more than what was counted in the files after a checkpoint.
 //! - A file that it does not know was begun after that checkpoint: the log still holds all of it.
 
+mod checkpoint;
 mod columns;
+mod engine;
 mod facts;
 mod files;
 mod filter;
@@ -35,25 +37,26 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use duckdb::{Config, Connection};
+use duckdb::Connection;
 
+use self::checkpoint::Unmade;
 use self::columns::Columns;
-use self::pieces::{Chunk, Extent, Held};
+use self::engine::{connect, failed};
+use self::filter::Compiled;
+use self::pieces::{Chunk, Extent};
 use self::positions::{DayPosition, Positions};
 use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, CommonQuery, DayBatch, Place, Position, RelatedQuery, RequestsQuery, Resume, SeqSet, SessionsQuery, Stats,
-    StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
+    Batch, CommonQuery, DayBatch, Mended, Place, Position, RelatedQuery, RequestPlace, RequestsPage, RequestsQuery,
+    Resume, SeqSet, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
-/// Disk that queries may use for what does not fit into memory.
-const MAX_TEMP: &str = "1GB";
-/// How long after its end a day's requests may still come in numbers, in microseconds.
-const LATE: i64 = 7_200_000_000;
+/// Times that a query is run that is interrupted so that files can be closed.
+const RUNS: usize = 3;
 /// Bytes of a day file's heads: a shorter one holds nothing.
 const EMPTY_FILE: u64 = 3 * 4096;
 
@@ -77,16 +80,22 @@ impl Default for Limits {
 /// Day files in a folder.
 pub struct DuckStore {
     dir: PathBuf,
+    temp: PathBuf,
+    limits: Limits,
     writer: Mutex<Connection>,
     readers: Readers,
     /// For the one that applies: it never waits for queries, and nothing interrupts it.
     checker: Mutex<Connection>,
     days: Mutex<BTreeMap<Day, DayState>>,
     shapes: DayShapes,
-    /// Rows of a chunk.
-    chunk_rows: u64,
     /// Of which rows of the days there are pieces.
     chunks: Mutex<BTreeMap<Day, Vec<Chunk>>>,
+    /// The days of which none can be made, and how often that was so.
+    unmade: Mutex<BTreeMap<Day, Unmade>>,
+    unmade_times: AtomicU64,
+    /// Times that the engine was started anew, and how many of them since the last checkpoint.
+    starts: AtomicU64,
+    starts_in_a_row: AtomicU64,
     /// Held by queries, so that no file goes away under them.
     attached: RwLock<()>,
     /// Everything in the log before it is in the files.
@@ -110,20 +119,24 @@ impl DuckStore {
     /// fit into its memory.
     pub fn open(dir: &Path, temp: &Path, limits: Limits) -> Result<Self, StoreError> {
         let positions = load(dir)?;
-        let writer = engine(temp, limits).map_err(failed("starting the engine"))?;
-        let clone = || writer.try_clone().map_err(failed("connecting to the engine"));
-        let checker = Mutex::new(clone()?);
-        let readers = Readers::new(clone()?)
+        let writer = engine::start(temp, limits)?;
+        let checker = Mutex::new(connect(&writer)?);
+        let readers = Readers::new(connect(&writer)?)
             .map_err(|e| StoreError::Failed { doing: "starting a thread".into(), reason: e.to_string() })?;
         let store = Self {
             dir: dir.to_owned(),
+            temp: temp.to_owned(),
+            limits,
             writer: Mutex::new(writer),
             readers,
             checker,
             days: Mutex::default(),
             shapes: DayShapes::default(),
-            chunk_rows: limits.chunk_rows.max(1),
             chunks: Mutex::default(),
+            unmade: Mutex::default(),
+            unmade_times: AtomicU64::default(),
+            starts: AtomicU64::default(),
+            starts_in_a_row: AtomicU64::default(),
             attached: RwLock::default(),
             complete: AtomicU64::new(positions.complete),
             position: AtomicU64::new(positions.complete),
@@ -310,11 +323,17 @@ impl DuckStore {
         Ok(())
     }
 
-    /// Runs `query` on the days in `days` while no file can go away.
-    fn read<T>(&self, query: impl FnOnce(&Connection, &[Day]) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
-        let days: Vec<_> = self.days().keys().copied().collect();
-        self.readers.with(|connection| query(connection, &days))
+    /// Runs `query` on all days while no file can go away.
+    fn read<T>(&self, query: impl Fn(&Connection, &[Day]) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        for _ in 0..RUNS {
+            let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
+            let days: Vec<_> = self.days().keys().copied().collect();
+            if let Some(answer) = self.readers.with(|connection| query(connection, &days))? {
+                return Ok(answer);
+            }
+        }
+        let reason = format!("it was interrupted {RUNS} times so that files could be closed; try again later");
+        Err(StoreError::Failed { doing: "running a query".into(), reason })
     }
 
     /// Runs `query` for the one that applies, on a connection that no query of a reader takes.
@@ -332,27 +351,42 @@ impl DuckStore {
         Positions { complete, days: days.iter().map(|(day, state)| (day.0, position(state))).collect() }
     }
 
-    /// Makes the pieces that are due of all days. They are not needed for anything but speed: what fails is
-    /// tried again with the next checkpoint.
-    fn make_pieces(&self, writer: &Connection) -> Result<(), StoreError> {
-        let expected = Micros(self.newest().map_or(0, |newest| newest.0.saturating_sub(LATE)));
-        let days: Vec<_> = self.days().iter().map(|(&day, &state)| (day, state)).collect();
-        for (day, state) in days {
-            let mut chunks = self.chunks().get(&day).cloned().unwrap_or_default();
-            let known = chunks.len();
-            let held = Held { rows: state.rows, to: state.applied, over: day < expected.day() };
-            let made = pieces::make(writer, day, &mut chunks, &held, self.chunk_rows);
-            if chunks.len() > known {
-                self.days().entry(day).and_modify(|state| state.dirty = true);
-                self.chunks().insert(day, chunks);
+    /// Writes what the days do not have yet of a batch.
+    fn take(&self, writer: &Connection, batch: &Batch) -> Result<(), StoreError> {
+        for (&day, new) in &batch.days {
+            let known = self.days().get(&day).copied();
+            let state = match known {
+                Some(state) => state,
+                None => self.begin(writer, day)?,
+            };
+            self.days().entry(day).or_insert(state);
+            if state.applied >= batch.to {
+                continue;
             }
-            match made {
-                Ok(()) => {}
-                Err(error @ StoreError::Failed { .. }) => tracing::error!(%error, "lists will be slower"),
-                Err(error) => return Err(error),
-            }
+            let part;
+            let new = if state.applied <= batch.from {
+                new
+            } else {
+                part = new.after(state.applied);
+                &part
+            };
+            self.write(writer, day, new, batch.to)?;
+            let newest = new.rows.iter().map(|row| row.request.ts).max();
+            self.days().insert(
+                day,
+                DayState {
+                    applied: batch.to,
+                    rows: state.rows + new.rows.len() as u64,
+                    newest: newest.max(state.newest),
+                    dirty: true,
+                },
+            );
         }
         Ok(())
+    }
+
+    fn newest_start(&self) -> Option<Micros> {
+        self.days().values().filter_map(|state| state.newest).max()
     }
 
     /// What a query at `as_of` reads of a day.
@@ -375,76 +409,25 @@ impl DuckStore {
 
 impl Store for DuckStore {
     fn resume(&self) -> Result<Resume, StoreError> {
-        let mut seqs = SeqSet::default();
-        let days: BTreeMap<_, _> = self.days().iter().map(|(&day, state)| (day, state.applied)).collect();
-        let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
-        for &day in days.keys() {
-            seqs.union(self.ask(|connection| read::seqs(connection, day))?);
-        }
-        Ok(Resume { complete: self.complete.load(Ordering::Acquire), days, seqs })
+        self.change(|_| {
+            let mut seqs = SeqSet::default();
+            let days: BTreeMap<_, _> = self.days().iter().map(|(&day, state)| (day, state.applied)).collect();
+            for &day in days.keys() {
+                seqs.union(self.ask(|connection| read::seqs(connection, day))?);
+            }
+            Ok(Resume { complete: self.complete.load(Ordering::Acquire), days, seqs })
+        })
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
-        let writer = self.writer();
-        for (&day, new) in &batch.days {
-            let known = self.days().get(&day).copied();
-            let state = match known {
-                Some(state) => state,
-                None => self.begin(&writer, day)?,
-            };
-            self.days().entry(day).or_insert(state);
-            if state.applied >= batch.to {
-                continue;
-            }
-            let part;
-            let new = if state.applied <= batch.from {
-                new
-            } else {
-                part = new.after(state.applied);
-                &part
-            };
-            self.write(&writer, day, new, batch.to)?;
-            let newest = new.rows.iter().map(|row| row.request.ts).max();
-            self.days().insert(
-                day,
-                DayState {
-                    applied: batch.to,
-                    rows: state.rows + new.rows.len() as u64,
-                    newest: newest.max(state.newest),
-                    dirty: true,
-                },
-            );
-        }
+        self.change(|writer| self.take(writer, batch))?;
         self.complete.store(batch.to, Ordering::Release);
         self.position.fetch_max(batch.to, Ordering::AcqRel);
         Ok(())
     }
 
     fn checkpoint(&self) -> Result<Position, StoreError> {
-        let writer = self.writer();
-        let complete = self.complete.load(Ordering::Acquire);
-        self.make_pieces(&writer)?;
-        let dirty: Vec<_> = self.days().iter().filter(|(_, state)| state.dirty).map(|(&day, &s)| (day, s)).collect();
-        for &(day, expected) in &dirty {
-            let file = self.file(day).display().to_string();
-            let checkpoint = format!("CHECKPOINT {}", sql::schema(day));
-            writer.execute_batch(&checkpoint).map_err(failed(&format!("checkpointing {file}")))?;
-            let found = self.ask(|connection| self.look(connection, day))?;
-            if (found.rows, found.applied) != (expected.rows, expected.applied) {
-                let reason = format!(
-                    "after a checkpoint it holds {} requests up to log record {}, {} up to {} were written",
-                    found.rows, found.applied, expected.rows, expected.applied
-                );
-                return Err(StoreError::Damaged { file, reason });
-            }
-        }
-        save(&self.dir, &self.positions(complete))?;
-        for (day, _) in dirty {
-            if let Some(state) = self.days().get_mut(&day) {
-                state.dirty = false;
-            }
-        }
-        Ok(complete)
+        self.change(|writer| self.make_safe(writer))
     }
 
     fn position(&self) -> Position {
@@ -457,14 +440,16 @@ impl Store for DuckStore {
             // First what is known about the files, then the files: a crash between leaves files that
             // the next start forgets, not files that it misses.
             forget_positions(&self.dir, day)?;
+            self.change(engine::probe)?;
             let writer = self.writer();
-            let _alone = self.attached.write().unwrap_or_else(PoisonError::into_inner);
+            let _alone = self.alone();
             for &day in &old {
                 let detach = format!("DETACH DATABASE IF EXISTS {}", sql::schema(day));
                 writer.execute_batch(&detach).map_err(failed(&format!("closing {}", self.file(day).display())))?;
                 self.days().remove(&day);
                 self.shapes.forget(day);
                 self.chunks().remove(&day);
+                self.unmade.lock().unwrap_or_else(PoisonError::into_inner).remove(&day);
             }
         }
         // As the folder has it: so what could not be removed is tried again.
@@ -474,7 +459,7 @@ impl Store for DuckStore {
     }
 
     fn newest(&self) -> Option<Micros> {
-        self.days().values().filter_map(|state| state.newest).max()
+        self.newest_start()
     }
 
     fn rows(&self) -> u64 {
@@ -487,6 +472,7 @@ impl Store for DuckStore {
             if !query.order.ascending {
                 days_in_order.reverse();
             }
+            let compiled = list::ordered(query, &self.shapes.endpoints);
             let mut places: Vec<(Place, u64)> = Vec::new();
             for &day in days_in_order.iter().filter(|&&day| query.window.touches(day)) {
                 // Parts of one day stand together then.
@@ -500,7 +486,7 @@ impl Store for DuckStore {
                     }
                 }
                 let extent = self.extent(day, query.as_of);
-                places.extend(list::page(connection, day, query, &extent, query.limit, &self.shapes.endpoints)?);
+                places.extend(list::page(connection, day, query, &extent, query.limit, &compiled)?);
             }
             places.sort_by(|(a, _), (b, _)| query.order.compare(a, b));
             places.truncate(query.limit);
@@ -513,12 +499,10 @@ impl Store for DuckStore {
 
     fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
         self.read(|connection, days| {
+            let compiled = list::narrowed(query, &self.shapes.endpoints);
             days.iter()
                 .filter(|&&day| query.window.touches(day))
-                .map(|&day| {
-                    let extent = self.extent(day, query.as_of);
-                    list::count(connection, day, query, &extent, &self.shapes.endpoints)
-                })
+                .map(|&day| list::count(connection, day, query, &self.extent(day, query.as_of), &compiled))
                 .sum()
         })
     }
@@ -534,41 +518,44 @@ impl Store for DuckStore {
         })
     }
 
-    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
+    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
         self.read(|connection, days| {
             let mut days = days.to_vec();
             if query.descending {
                 days.reverse();
             }
             let passed = |day: Day, after: Day| if query.descending { day > after } else { day < after };
-            let mut found = Vec::new();
+            let compiled = Compiled::of(query.filter.as_ref(), &self.shapes.endpoints);
+            let (mut found, mut more) = (Vec::new(), false);
             for &day in days.iter().filter(|&&day| query.window.touches(day)) {
-                if query.after.is_some_and(|(ts, ..)| passed(day, ts.day())) {
+                if query.after.is_some_and(|after| passed(day, after.ts.day())) {
                     continue;
                 }
-                let limit = query.limit.saturating_sub(found.len());
-                if limit == 0 {
+                let (extent, limit) = (self.extent(day, query.as_of), query.limit.saturating_sub(found.len()));
+                let rows = read::requests_in_order(connection, day, query, &extent, limit, &compiled)?;
+                found.extend(rows.found);
+                more = rows.more;
+                if more {
                     break;
                 }
-                let extent = self.extent(day, query.as_of);
-                let endpoints = &self.shapes.endpoints;
-                found.extend(read::requests_in_order(connection, day, query, &extent, limit, endpoints)?);
             }
-            Ok(found)
+            let next = found.last().filter(|_| more).map(|(arrival, request)| RequestPlace::of(request, *arrival));
+            Ok(RequestsPage { requests: found.into_iter().map(|(_, request)| request).collect(), next })
         })
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
-        let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
-        let days: Vec<_> = self.days().keys().copied().collect();
-        let mut known = HashSet::new();
-        for &day in &days {
-            // Placeholders of one statement are limited by what planning them costs.
-            for ids in ids.chunks(1000) {
-                known.extend(self.ask(|connection| read::known(connection, day, ids))?);
+        self.change(|_| {
+            let days: Vec<_> = self.days().keys().copied().collect();
+            let mut known = HashSet::new();
+            for &day in &days {
+                // Placeholders of one statement are limited by what planning them costs.
+                for ids in ids.chunks(1000) {
+                    known.extend(self.ask(|connection| read::known(connection, day, ids))?);
+                }
             }
-        }
-        Ok(known)
+            Ok(known)
+        })
     }
 
     fn request(&self, id: Id) -> Result<Option<Request>, StoreError> {
@@ -595,18 +582,46 @@ impl Store for DuckStore {
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         let as_of = self.position();
+        if query.is_done(as_of) {
+            return Ok(Tailed { last: query.after, ..Tailed::default() });
+        }
         self.read(|connection, days| {
-            let mut found = Vec::new();
+            let endpoints = &self.shapes.endpoints;
+            let wanted = read::arrived(query, as_of, endpoints);
+            let (mut found, mut ends, mut more) = (Vec::new(), Vec::new(), false);
             for &day in days {
-                found.extend(read::arrived(connection, day, query, as_of, &self.shapes.endpoints)?);
+                let rows = read::tail(connection, day, query, &wanted, endpoints)?;
+                if rows.more {
+                    more = true;
+                    ends.extend(rows.found.last().map(|(arrival, _)| *arrival));
+                }
+                found.extend(rows.found);
             }
             found.sort_by_key(|(arrival, _)| *arrival);
+            // What lies beyond the end of a day's rows would leave some out that lie between.
+            match query.after {
+                Some(_) => found.retain(|(arrival, _)| ends.iter().all(|end| arrival <= end)),
+                None => found.retain(|(arrival, _)| ends.iter().all(|end| arrival >= end)),
+            }
+            more |= found.len() > query.limit;
             match query.after {
                 Some(_) => found.truncate(query.limit),
                 None => drop(found.drain(..found.len().saturating_sub(query.limit))),
             }
-            let last = query.last(as_of, found.len(), found.last().map(|(arrival, _)| *arrival));
-            Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last })
+            let last = query.last(as_of, more, found.last().map(|(arrival, _)| *arrival));
+            Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last, more })
+        })
+    }
+
+    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {
+        let as_of = self.position();
+        self.read(|connection, days| {
+            let wanted = read::arrived(query, as_of, &self.shapes.endpoints);
+            let mut count = 0;
+            for &day in days {
+                count += read::behind(connection, day, &wanted, query.limit.saturating_sub(count))?;
+            }
+            Ok(count)
         })
     }
 
@@ -642,42 +657,18 @@ impl Store for DuckStore {
         self.read(|connection, days| story::related(connection, days, query))
     }
 
+    fn mended(&self) -> Mended {
+        Mended {
+            engine_starts: self.starts.load(Ordering::Relaxed),
+            pieces_unmade: self.unmade_times.load(Ordering::Relaxed),
+        }
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         self.read(|connection, days| match days.last() {
             Some(&day) => self.look(connection, day).map(drop),
             None => connection.execute_batch("SELECT 1").map_err(failed("running a query")),
         })
-    }
-}
-
-/// An engine without files, with its limits set.
-fn engine(temp: &Path, limits: Limits) -> duckdb::Result<Connection> {
-    let config = Config::default()
-        .max_memory(&format!("{}B", limits.memory))?
-        .threads(i64::from(limits.threads))?
-        .enable_autoload_extension(false)?
-        .with("autoinstall_known_extensions", "false")?
-        .with("temp_directory", temp.display().to_string())?
-        // Queries may not fill the disk that the log needs.
-        .with("max_temp_directory_size", MAX_TEMP)?
-        .with("preserve_insertion_order", "false")?
-        // Checkpoints happen when `checkpoint` is called, not within a batch.
-        .with("checkpoint_threshold", "1GB")?;
-    let connection = Connection::open_in_memory_with_flags(config)?;
-    network::register(&connection)?;
-    glob::register(&connection)?;
-    Ok(connection)
-}
-
-/// What the engine's error means for the server.
-fn failed(doing: &str) -> impl FnOnce(duckdb::Error) -> StoreError {
-    let doing = doing.to_owned();
-    move |error| {
-        let reason = error.to_string();
-        if reason.contains("FATAL Error") || reason.contains("has been invalidated") {
-            return StoreError::Fatal { doing, reason };
-        }
-        StoreError::Failed { doing, reason }
     }
 }
 

@@ -15,20 +15,21 @@
 //! - Chunks lie one behind the other, without gaps, from the first row on. A chunk once made stays.
 //! - A query uses the chunks that end at or before the state it looks at, and rows from there on.
 
+use std::time::Instant;
+
 use duckdb::Connection;
 use duckdb::types::Value;
 
+use super::engine::failed;
 use super::facts::{FACTS, Fact};
 use super::read::select;
 use super::statement::Statement;
-use super::{failed, halves, sql};
+use super::{halves, sql};
 use crate::model::{Day, Id, Micros};
 use crate::store::{Position, StoreError, Window};
 
 /// The tail of a day that is over is made a chunk when it has one of so many parts of a usual one.
 const SMALLER: u64 = 25;
-/// Chunks that are made at a time, so that a checkpoint has an end.
-const AT_A_TIME: usize = 8;
 /// Rises when facts change their meaning: pieces that were made before are made anew.
 const FORM: &str = "1";
 
@@ -37,7 +38,7 @@ const FORM: &str = "1";
 pub(super) struct Chunk {
     /// The first position after it.
     to: Position,
-    rows: u64,
+    pub(super) rows: u64,
     /// When its requests began, the first and the last.
     first: Micros,
     last: Micros,
@@ -75,27 +76,36 @@ pub(super) struct Held {
     pub(super) over: bool,
 }
 
-/// Makes the chunks that are due of a day, of about `size` rows each, and adds them.
+/// Makes the chunks that are due of a day, of `size` rows and what is left of a log record, and adds them: at
+/// least one, until it is late.
 pub(super) fn make(
     connection: &Connection,
     day: Day,
     chunks: &mut Vec<Chunk>,
     held: &Held,
     size: u64,
+    until: Instant,
 ) -> Result<(), StoreError> {
     let due = if held.over { (size / SMALLER).max(1) } else { size };
-    for _ in 0..AT_A_TIME {
+    loop {
         let from = end(chunks);
         let tail = held.rows.saturating_sub(chunks.iter().map(|chunk| chunk.rows).sum());
         if tail < due {
-            break;
+            return Ok(());
         }
-        // Positions are bytes of the log, of which each row takes about as many.
-        let part = u128::from(held.to.saturating_sub(from)) * u128::from(size) / u128::from(tail);
-        let cut = if tail < 2 * size { held.to } else { from.saturating_add((part as u64).max(1)).min(held.to) };
-        chunks.push(make_one(connection, day, from, cut)?);
+        let to = if tail <= size { held.to } else { cut(connection, day, from, size)?.unwrap_or(held.to) };
+        chunks.push(make_one(connection, day, from, to)?);
+        if Instant::now() >= until {
+            return Ok(());
+        }
     }
-    Ok(())
+}
+
+/// Where so many rows from a position on have their end; a log record is not cut.
+fn cut(connection: &Connection, day: Day, from: Position, size: u64) -> Result<Option<Position>, StoreError> {
+    let bound = vec![Value::UBigInt(from), Value::UBigInt(size.saturating_sub(1))];
+    let last = select(connection, day, sql::NTH_POSITION, bound, |row| row.get::<_, u64>(0))?;
+    Ok(last.first().map(|last| last.saturating_add(1)))
 }
 
 fn make_one(connection: &Connection, day: Day, from: Position, to: Position) -> Result<Chunk, StoreError> {

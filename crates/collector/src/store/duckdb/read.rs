@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
+use super::engine::failed;
 use super::filter::{self, Compiled};
 use super::pieces::{self, Extent, within};
 use super::statement::Statement;
-use super::{facts, failed, halves, joined, list, sql};
+use super::{facts, halves, joined, list, sql};
 use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
 use crate::geo;
 use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
 use crate::store::parts::{self, Named, status_class};
-use crate::store::{Arrival, Place, Position, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery, Window};
+use crate::store::{
+    Arrival, PAGE_BYTES, Place, Position, RequestPlace, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery,
+    Window,
+};
 
 /// Runs a statement with bound values and reads each row.
 pub(super) fn select<T>(
@@ -321,16 +325,23 @@ pub(super) fn figures(connection: &Connection, day: Day) -> Result<HashMap<Shape
     Ok(figures)
 }
 
-/// The page of a list of requests that lies on the day.
+/// Requests of a day that are wanted together.
+pub(super) struct Rows {
+    /// Those that fit, in the order asked for, at least one if any were wanted and there.
+    pub(super) found: Vec<(Arrival, Request)>,
+    /// Whether there are more.
+    pub(super) more: bool,
+}
+
+/// The page of a list of requests that lies on the day, of so many rows.
 pub(super) fn requests_in_order(
     connection: &Connection,
     day: Day,
     query: &RequestsQuery,
     extent: &Extent,
     rows: usize,
-    endpoints: &Endpoints,
-) -> Result<Vec<Request>, StoreError> {
-    let compiled = Compiled::of(query.filter.as_ref(), endpoints);
+    compiled: &Compiled,
+) -> Result<Rows, StoreError> {
     let scope = list::scope(query.as_of, query.session);
     let mut conditions = match query.session {
         Some(session) => extent.reach(connection, day, &[session])?.add(" AND ").add(scope.clone()),
@@ -340,21 +351,21 @@ pub(super) fn requests_in_order(
     for condition in compiled.requests.iter().chain(&compiled.session) {
         conditions = conditions.add(" AND ").add(condition.clone());
     }
-    if let Some((ts, conn, n, id)) = query.after {
+    if let Some(RequestPlace { ts, conn, n, id, arrival: Arrival { pos, ordinal } }) = query.after {
         let (hi, lo) = halves(id);
         let ts = Value::BigInt(ts.0);
-        let values = [conn, conn, n, n, hi, hi, lo].map(Value::UBigInt);
+        let numbers = [conn, conn, n, n, hi, hi, lo, lo, pos, pos].map(Value::UBigInt);
         let text = if query.descending { sql::BY_TIME_BEFORE } else { sql::BY_TIME_AFTER };
-        conditions = conditions.add(Statement::with(text, [ts.clone(), ts].into_iter().chain(values)));
+        let values = [ts.clone(), ts].into_iter().chain(numbers).chain([Value::UInt(ordinal)]);
+        conditions = conditions.add(Statement::with(text, values));
     }
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(&compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
+        true => (list::sessions(compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
     let whole = with.add(sql::requests(join, conditions, order));
-    let found = requests(connection, day, whole, rows, endpoints)?;
-    Ok(found.into_iter().map(|(_, request)| request).collect())
+    requests(connection, day, whole, rows, query.bytes, compiled.endpoints)
 }
 
 /// The request with an id.
@@ -367,31 +378,42 @@ pub(super) fn request(
 ) -> Result<Option<Request>, StoreError> {
     let mut values = id_values(&[id]);
     values.push(Value::UBigInt(as_of));
-    let wanted = Statement::with(sql::WITH_ID, values);
-    let found = requests(connection, day, sql::requests("", wanted, "pos, ordinal"), 1, endpoints)?;
-    Ok(found.into_iter().next().map(|(_, request)| request))
+    let wanted = sql::requests("", Statement::with(sql::WITH_ID, values), "pos, ordinal");
+    let rows = requests(connection, day, wanted, 1, PAGE_BYTES, endpoints)?;
+    Ok(rows.found.into_iter().next().map(|(_, request)| request))
 }
 
-/// What arrived, of the day: the first after an arrival, or the last ones.
-pub(super) fn arrived(
+/// What a tail query wants of each day, in a state.
+pub(super) fn arrived(query: &TailQuery, as_of: Position, endpoints: &Endpoints) -> Statement {
+    let mut wanted = Statement::with(sql::ARRIVED, [Value::UBigInt(as_of)]);
+    if let Some(Arrival { pos, ordinal }) = query.after {
+        let after = [Value::UBigInt(pos), Value::UBigInt(pos), Value::UInt(ordinal)];
+        wanted = wanted.add(Statement::with(sql::ARRIVED_AFTER, after));
+    }
+    match &query.filter {
+        Some(filter) => wanted.add(" AND ").add(filter::of_requests_alone(filter, endpoints)),
+        None => wanted,
+    }
+}
+
+/// What of it there is on the day: the first behind an arrival, or the last ones, the last first.
+pub(super) fn tail(
     connection: &Connection,
     day: Day,
     query: &TailQuery,
-    as_of: Position,
+    wanted: &Statement,
     endpoints: &Endpoints,
-) -> Result<Vec<(Arrival, Request)>, StoreError> {
-    let arrived = Statement::with(sql::ARRIVED, [Value::UBigInt(as_of)]);
-    let (mut condition, order) = match query.after {
-        None => (arrived, "pos DESC, ordinal DESC"),
-        Some(Arrival { pos, ordinal }) => {
-            let after = [Value::UBigInt(pos), Value::UBigInt(pos), Value::UInt(ordinal)];
-            (arrived.add(Statement::with(sql::ARRIVED_AFTER, after)), "pos, ordinal")
-        }
-    };
-    if let Some(filter) = &query.filter {
-        condition = condition.add(" AND ").add(filter::of_requests_alone(filter, endpoints));
-    }
-    requests(connection, day, sql::requests("", condition, order), query.limit, endpoints)
+) -> Result<Rows, StoreError> {
+    let order = if query.after.is_some() { "pos, ordinal" } else { "pos DESC, ordinal DESC" };
+    let whole = sql::requests("", wanted.clone(), order);
+    requests(connection, day, whole, query.limit, query.bytes, endpoints)
+}
+
+/// How much of it there is on the day, at most so many.
+pub(super) fn behind(connection: &Connection, day: Day, wanted: &Statement, most: usize) -> Result<usize, StoreError> {
+    let Statement { text, values } = sql::at_most(wanted.clone()).add(Statement::with("", [limit(most)]));
+    let counts = select(connection, day, &text, values, |row| row.get::<_, u64>(0))?;
+    Ok(counts.into_iter().sum::<u64>() as usize)
 }
 
 fn requests(
@@ -399,41 +421,24 @@ fn requests(
     day: Day,
     statement: Statement,
     rows: usize,
+    bytes: u64,
     endpoints: &Endpoints,
-) -> Result<Vec<(Arrival, Request)>, StoreError> {
-    let Statement { text, values } = statement.add(Statement::with(" LIMIT ?", [limit(rows)]));
-    let mut found = select(connection, day, &text, values, |row| read_request(row, endpoints))?;
-    if found.is_empty() {
-        return Ok(found);
-    }
-    let arrivals = sql::values(found.len(), 2);
-    let bound =
-        || found.iter().flat_map(|(arrival, _)| [Value::UBigInt(arrival.pos), Value::UInt(arrival.ordinal)]).collect();
-    let place = |row: &Row| -> duckdb::Result<_> { Ok(Arrival { pos: row.get(0)?, ordinal: row.get(1)? }) };
-    let params = select(connection, day, &sql::PARAMS.replace("{arrivals}", &arrivals), bound(), |row| {
-        Ok((
-            place(row)?,
-            Param {
-                source: row.get(2)?,
-                name: row.get(3)?,
-                kind: row.get(4)?,
-                value: row.get(5)?,
-                hashed: row.get(6)?,
-            },
-        ))
+) -> Result<Rows, StoreError> {
+    let bounds = [limit(rows.saturating_add(1)), Value::UBigInt(bytes)];
+    let Statement { text, values } = statement.add(Statement::with("", bounds));
+    let mut there = 0;
+    let mut found = select(connection, day, &text, values, |row| {
+        there = row.get::<_, u64>(37)?;
+        read_request(row, endpoints)
     })?;
-    let attacks = select(connection, day, &sql::ATTACKS.replace("{arrivals}", &arrivals), bound(), |row| {
-        Ok((
-            place(row)?,
-            Attack {
-                kind: row.get(2)?,
-                point: row.get(3)?,
-                payload: row.get(4)?,
-                engine: row.get(5)?,
-                blocked: row.get(6)?,
-            },
-        ))
-    })?;
+    found.truncate(rows);
+    let (params, attacks) = loop {
+        match (params(connection, day, &found, bytes)?, attacks(connection, day, &found, bytes)?) {
+            (Some(params), Some(attacks)) => break (params, attacks),
+            _ => found.truncate(found.len().div_ceil(2)),
+        }
+    };
+    let more = there > found.len() as u64;
     let mut places: HashMap<Arrival, &mut Request> =
         found.iter_mut().map(|(arrival, request)| (*arrival, request)).collect();
     for (arrival, param) in params {
@@ -446,7 +451,57 @@ fn requests(
             request.attacks.push(attack);
         }
     }
-    Ok(found)
+    Ok(Rows { found, more })
+}
+
+fn params(
+    connection: &Connection,
+    day: Day,
+    of: &[(Arrival, Request)],
+    bytes: u64,
+) -> Result<Option<Vec<(Arrival, Param)>>, StoreError> {
+    details(connection, day, sql::PARAMS, of, bytes, |row| {
+        Ok(Param { source: row.get(2)?, name: row.get(3)?, kind: row.get(4)?, value: row.get(5)?, hashed: row.get(6)? })
+    })
+}
+
+fn attacks(
+    connection: &Connection,
+    day: Day,
+    of: &[(Arrival, Request)],
+    bytes: u64,
+) -> Result<Option<Vec<(Arrival, Attack)>>, StoreError> {
+    details(connection, day, sql::ATTACKS, of, bytes, |row| {
+        Ok(Attack {
+            kind: row.get(2)?,
+            point: row.get(3)?,
+            payload: row.get(4)?,
+            engine: row.get(5)?,
+            blocked: row.get(6)?,
+        })
+    })
+}
+
+/// What a table beside `requests` holds of some; `None` when that is more than so many bytes, and of several.
+fn details<T>(
+    connection: &Connection,
+    day: Day,
+    text: &str,
+    of: &[(Arrival, Request)],
+    bytes: u64,
+    read: impl Fn(&Row) -> duckdb::Result<T>,
+) -> Result<Option<Vec<(Arrival, T)>>, StoreError> {
+    if of.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let text = text.replace("{arrivals}", &sql::values(of.len(), 2));
+    let arrivals = of.iter().flat_map(|(arrival, _)| [Value::UBigInt(arrival.pos), Value::UInt(arrival.ordinal)]);
+    let mut all = 0;
+    let found = select(connection, day, &text, arrivals.chain([Value::UBigInt(bytes)]).collect(), |row| {
+        all = row.get::<_, u64>(8)?;
+        Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, read(row)?))
+    })?;
+    Ok(Some(found).filter(|_| all <= bytes || of.len() == 1))
 }
 
 fn key(row: &Row, at: usize) -> duckdb::Result<KeyCount> {

@@ -1,5 +1,5 @@
 //! Connections for queries, apart from the one that writes: so many at a time, each query with an
-//! end.
+//! end. Queries make way when files are to be closed ([`Readers::clear`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use duckdb::{Connection, InterruptHandle};
 
-use super::failed;
+use super::engine::connect;
 use crate::store::{Interest, StoreError};
 
 /// Queries at a time; more wait. Two more than the API runs, so that `/readyz` gets its turn.
@@ -34,45 +34,86 @@ struct State {
     idle: Vec<Connection>,
     running: HashMap<u64, Running>,
     next: u64,
+    /// From when on no query may run.
+    clear_from: Option<Instant>,
+}
+
+impl State {
+    fn is_cleared(&self) -> bool {
+        self.clear_from.is_some_and(|from| Instant::now() >= from)
+    }
 }
 
 struct Running {
     started: Instant,
     handle: Arc<InterruptHandle>,
     interest: Interest,
+    /// Whether it had to make way.
+    cleared: bool,
+}
+
+/// While it is there, queries make way.
+pub(super) struct Clearing<'a>(&'a Pool);
+
+impl Drop for Clearing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().clear_from = None;
+    }
 }
 
 impl Readers {
     /// Readers of the engine that `root` is connected to.
     pub(super) fn new(root: Connection) -> std::io::Result<Self> {
-        let state = State { root, idle: Vec::new(), running: HashMap::new(), next: 0 };
+        let state = State { root, idle: Vec::new(), running: HashMap::new(), next: 0, clear_from: None };
         let pool = Arc::new(Pool { state: Mutex::new(state), returned: Condvar::new() });
         let watched = Arc::downgrade(&pool);
         std::thread::Builder::new().name("query-watch".into()).spawn(move || watch(&watched))?;
         Ok(Self { pool })
     }
 
-    /// Runs `query` on a connection of its own.
-    pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Runs `query` on a connection of its own; `None` when it had to make way.
+    pub(super) fn with<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let interest = Interest::current();
-        let (number, connection) = self.pool.take(&interest)?;
-        let answer = query(&connection).map_err(|error| match interest.is_lost() {
-            true => StoreError::GivenUp { doing: "running a query".into() },
-            false => error,
-        });
+        let Some((number, connection)) = self.pool.take(&interest)? else { return Ok(None) };
+        let answer = query(&connection);
         // After a failure a connection may hold a transaction that nothing ends.
-        self.pool.put_back(number, answer.is_ok().then_some(connection));
-        answer
+        let cleared = self.pool.put_back(number, answer.is_ok().then_some(connection));
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(_) if interest.is_lost() => Err(StoreError::GivenUp { doing: "running a query".into() }),
+            Err(_) if cleared => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets queries make way: those that still run after a while are interrupted, and no other begins, until
+    /// the answer is dropped.
+    pub(super) fn clear(&self, patience: Duration) -> Clearing<'_> {
+        self.pool.lock().clear_from = Some(Instant::now() + patience);
+        Clearing(&self.pool)
+    }
+
+    /// Takes connections of another engine from now on; none is lent.
+    pub(super) fn replace(&self, root: Connection) {
+        let mut state = self.pool.lock();
+        state.idle.clear();
+        state.root = root;
     }
 }
 
 impl Pool {
-    fn take(&self, interest: &Interest) -> Result<(u64, Connection), StoreError> {
+    fn take(&self, interest: &Interest) -> Result<Option<(u64, Connection)>, StoreError> {
         let asked = Instant::now();
         let mut state = self.lock();
         while state.running.len() >= LIMIT {
             if interest.is_lost() {
                 return Err(StoreError::GivenUp { doing: "waiting to run a query".into() });
+            }
+            if state.is_cleared() {
+                return Ok(None);
             }
             let left = MAX_WAIT.saturating_sub(asked.elapsed());
             if left.is_zero() {
@@ -83,20 +124,22 @@ impl Pool {
         }
         let connection = match state.idle.pop() {
             Some(connection) => connection,
-            None => state.root.try_clone().map_err(failed("connecting to the engine"))?,
+            None => connect(&state.root)?,
         };
         let number = state.next;
         state.next += 1;
         let (started, handle) = (Instant::now(), connection.interrupt_handle());
-        state.running.insert(number, Running { started, handle, interest: interest.clone() });
-        Ok((number, connection))
+        state.running.insert(number, Running { started, handle, interest: interest.clone(), cleared: false });
+        Ok(Some((number, connection)))
     }
 
-    fn put_back(&self, number: u64, connection: Option<Connection>) {
+    /// Says whether the query had to make way.
+    fn put_back(&self, number: u64, connection: Option<Connection>) -> bool {
         let mut state = self.lock();
-        state.running.remove(&number);
+        let cleared = state.running.remove(&number).is_some_and(|running| running.cleared);
         state.idle.extend(connection);
         self.returned.notify_one();
+        cleared
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,14 +147,19 @@ impl Pool {
     }
 }
 
-/// Interrupts what runs too long or for nobody, as often as it takes: a query may be several statements, as long as there are readers.
+/// Interrupts what runs too long, for nobody or in the way, as often as it takes: a query may be several
+/// statements. Ends with the readers.
 fn watch(pool: &Weak<Pool>) {
     while let Some(pool) = pool.upgrade() {
-        for Running { started, handle, interest } in pool.lock().running.values() {
-            if started.elapsed() > MAX_RUN || interest.is_lost() {
-                handle.interrupt();
+        let mut state = pool.lock();
+        let is_cleared = state.is_cleared();
+        for running in state.running.values_mut() {
+            running.cleared |= is_cleared;
+            if is_cleared || running.started.elapsed() > MAX_RUN || running.interest.is_lost() {
+                running.handle.interrupt();
             }
         }
+        drop(state);
         drop(pool);
         std::thread::sleep(WATCH);
     }

@@ -81,6 +81,8 @@ pub(super) const MAKE_PIECES: &str = "
 INSERT INTO {day}.pieces
 SELECT ?, min(r.pos), max(r.pos), r.sid_hi, r.sid_lo{facts}
 FROM {day}.requests AS r WHERE r.pos >= ? AND r.pos < ? GROUP BY r.sid_hi, r.sid_lo";
+/// The position of a row by its number from a position on. Bound: from, rows before it.
+pub(super) const NTH_POSITION: &str = "SELECT pos FROM {day}.requests WHERE pos >= ? ORDER BY pos LIMIT 1 OFFSET ?";
 /// What a chunk holds. Bound: from, to.
 pub(super) const LOOK_AT_CHUNK: &str = "
 SELECT count(*), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM {day}.requests WHERE pos >= ? AND pos < ?";
@@ -185,10 +187,27 @@ const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, c
  key_source, key_name, key_value, key_hashed,
  mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation, shape, country, network, noise";
 
-/// Requests that meet a condition over `r`, and over what is joined.
+/// Bytes of the texts of a request, its parameters and attacks aside.
+const REQUEST_BYTES: &str = "strlen(concat(node, app, host, method, scheme, path, proto, ip, ua, key_source, key_name,
+ key_value, mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation, country, network))";
+
+/// Requests that meet a condition over `r`, and over what is joined: the first of so many rows until their texts
+/// have so many bytes; the last column is how many rows there were. Bound behind the condition: rows, bytes.
 pub(super) fn requests(join: &str, condition: Statement, order: &str) -> Statement {
-    let from = format!("SELECT {REQUEST_COLUMNS} FROM (SELECT r.* FROM {{day}}.requests AS r{join} WHERE ");
-    Statement::of(&from).add(condition).add(format!(") ORDER BY {order}").as_str())
+    let from = format!(
+        "SELECT {REQUEST_COLUMNS}, there
+         FROM (SELECT *, count(*) OVER () AS there,
+                      sum({REQUEST_BYTES}) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+               FROM (SELECT * FROM (SELECT r.* FROM {{day}}.requests AS r{join} WHERE "
+    );
+    let rest = format!(") ORDER BY {order} LIMIT ?)) WHERE coalesce(before, 0) < ? ORDER BY {order}");
+    Statement::of(&from).add(condition).add(rest.as_str())
+}
+
+/// How many requests meet a condition over `r`, at most so many. Bound behind the condition: how many.
+pub(super) fn at_most(condition: Statement) -> Statement {
+    let from = Statement::of("SELECT count(*) FROM (SELECT 1 FROM {day}.requests AS r WHERE ");
+    from.add(condition).add(" LIMIT ?)")
 }
 
 /// Joins the sessions of the requests.
@@ -198,14 +217,17 @@ pub(super) const BY_TIME: &str = "ts, conn, n, id_hi, id_lo, pos, ordinal";
 /// The same, the last first.
 pub(super) const BY_TIME_DESCENDING: &str =
     "ts DESC, conn DESC, n DESC, id_hi DESC, id_lo DESC, pos DESC, ordinal DESC";
-/// What follows the end of the page before. Bound: ts, ts, conn, conn, n, n, id hi, id hi, id lo.
+/// What follows the end of the page before. Bound: ts, ts, conn, conn, n, n, id hi, id hi, id lo, id lo, pos,
+/// pos, ordinal.
 pub(super) const BY_TIME_AFTER: &str = "
  AND (r.ts > ? OR (r.ts = ? AND (r.conn > ? OR (r.conn = ? AND (r.n > ? OR (r.n = ?
- AND (r.id_hi > ? OR (r.id_hi = ? AND r.id_lo > ?))))))))";
+ AND (r.id_hi > ? OR (r.id_hi = ? AND (r.id_lo > ? OR (r.id_lo = ?
+ AND (r.pos > ? OR (r.pos = ? AND r.ordinal > ?))))))))))))";
 /// The same, the last first.
 pub(super) const BY_TIME_BEFORE: &str = "
  AND (r.ts < ? OR (r.ts = ? AND (r.conn < ? OR (r.conn = ? AND (r.n < ? OR (r.n = ?
- AND (r.id_hi < ? OR (r.id_hi = ? AND r.id_lo < ?))))))))";
+ AND (r.id_hi < ? OR (r.id_hi = ? AND (r.id_lo < ? OR (r.id_lo = ?
+ AND (r.pos < ? OR (r.pos = ? AND r.ordinal < ?))))))))))))";
 
 /// The request with an id. Bound: hi, lo, as_of.
 pub(super) const WITH_ID: &str = "id_hi = ? AND id_lo = ? AND pos < ?";
@@ -215,16 +237,23 @@ pub(super) const ARRIVED: &str = "pos < ?";
 /// What arrived after something. Bound: pos, pos, ordinal.
 pub(super) const ARRIVED_AFTER: &str = " AND (pos > ? OR (pos = ? AND ordinal > ?))";
 
-/// Parameters of requests; `{arrivals}` are pairs.
+/// Parameters of requests until they have so many bytes; the last column is how many all of them have.
+/// `{arrivals}` are pairs. Bound: those, bytes.
 pub(super) const PARAMS: &str = "
-SELECT p.pos, p.ordinal, source, name, kind, value, hashed
-FROM {day}.params AS p SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
-  ON p.pos = wanted.pos AND p.ordinal = wanted.ordinal
-ORDER BY p.pos, p.ordinal, idx";
+SELECT * EXCLUDE (idx, before) FROM (
+    SELECT *, (sum(bytes) OVER ())::UBIGINT AS all_bytes, sum(bytes) OVER (ORDER BY pos, ordinal, idx) - bytes AS before
+    FROM (SELECT p.pos, p.ordinal, idx, source, name, kind, value, hashed,
+                 strlen(concat(source, name, kind, value)) AS bytes
+          FROM {day}.params AS p SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+            ON p.pos = wanted.pos AND p.ordinal = wanted.ordinal)
+) WHERE before < ? ORDER BY pos, ordinal, idx";
 
-/// Attacks of requests; `{arrivals}` are pairs.
+/// Attacks of requests, likewise.
 pub(super) const ATTACKS: &str = "
-SELECT a.pos, a.ordinal, kind, point, payload, engine, blocked
-FROM {day}.attacks AS a SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
-  ON a.pos = wanted.pos AND a.ordinal = wanted.ordinal
-ORDER BY a.pos, a.ordinal, idx";
+SELECT * EXCLUDE (idx, before) FROM (
+    SELECT *, (sum(bytes) OVER ())::UBIGINT AS all_bytes, sum(bytes) OVER (ORDER BY pos, ordinal, idx) - bytes AS before
+    FROM (SELECT a.pos, a.ordinal, idx, kind, point, payload, engine, blocked,
+                 strlen(concat(kind, point, payload, engine)) AS bytes
+          FROM {day}.attacks AS a SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+            ON a.pos = wanted.pos AND a.ordinal = wanted.ordinal)
+) WHERE before < ? ORDER BY pos, ordinal, idx";

@@ -6,10 +6,11 @@
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
+use super::engine::failed;
 use super::filter::{self, Compiled};
 use super::pieces::{Extent, within};
 use super::statement::Statement;
-use super::{failed, list, sql};
+use super::{list, sql};
 use crate::endpoints::Endpoints;
 use crate::filter::Field;
 use crate::model::{Day, Measures, Micros, Percentiles};
@@ -90,8 +91,9 @@ fn statement(
         ))
         .add(Statement::with("?", [Value::BigInt(i64::try_from(query.top).unwrap_or(i64::MAX))])),
     };
+    let (compiled, named) = (Compiled::of(query.filter.as_ref(), endpoints), named(query, endpoints));
     Statement::of("WITH counted AS NOT MATERIALIZED (")
-        .add_joined(days.iter().map(|&day| counted(day, query, &extent(day), endpoints)), " UNION ALL ")
+        .add_joined(days.iter().map(|&day| counted(day, query, &extent(day), &compiled, &named)), " UNION ALL ")
         .add("), top AS (")
         .add(top)
         .add("), ranked AS (SELECT counted.*, coalesce(rank, 0)::UBIGINT AS rank, coalesce(groups, 0)::UBIGINT AS groups")
@@ -103,11 +105,10 @@ fn statement(
 }
 
 /// The requests of a day that count, with what they are grouped by as `g0` and `g1`.
-fn counted(day: Day, query: &StatsQuery, extent: &Extent, endpoints: &Endpoints) -> Statement {
-    let compiled = Compiled::of(query.filter.as_ref(), endpoints);
+fn counted(day: Day, query: &StatsQuery, extent: &Extent, compiled: &Compiled, named: &Statement) -> Statement {
     let scope = list::scope(query.as_of, query.session);
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(&compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
+        true => (list::sessions(compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let groups: String = (0..).zip(&query.group_by).map(|(n, by)| format!(", {} AS g{n}", column(by))).collect();
@@ -120,12 +121,12 @@ fn counted(day: Day, query: &StatsQuery, extent: &Extent, endpoints: &Endpoints)
             )
             .as_str(),
         )
-        .add(named(query, endpoints))
+        .add(named.clone())
         .add(" WHERE ")
         .add(scope)
         .add(within(query.window));
-    for condition in compiled.requests.into_iter().chain(compiled.session) {
-        statement = statement.add(" AND ").add(condition);
+    for condition in compiled.requests.iter().chain(&compiled.session) {
+        statement = statement.add(" AND ").add(condition.clone());
     }
     let Statement { text, values } = statement.add(")");
     Statement::with(&sql::on(day, &text), values)
@@ -136,19 +137,18 @@ fn named(query: &StatsQuery, endpoints: &Endpoints) -> Statement {
     if !query.group_by.contains(&Dimension::Field(Field::Endpoint)) {
         return Statement::default();
     }
-    let names = endpoints.matching(|name| !name.contains(SEPARATOR)).into_iter();
-    let named: Vec<_> = names.filter_map(|shape| Some((shape.0.to_string(), endpoints.name(shape)?))).collect();
+    let named = endpoints.named(|name| !name.contains(SEPARATOR));
     if named.is_empty() {
         return Statement::of(
             " LEFT JOIN (SELECT 0::UBIGINT AS shape, '' AS endpoint WHERE false) AS named ON r.shape = named.shape",
         );
     }
-    let (shapes, names): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+    let (shapes, names): (Vec<_>, Vec<_>) = named.into_iter().map(|(shape, name)| (shape.0.to_string(), name)).unzip();
     // There may be many: two values are bound, not two for each.
     Statement::with(
         " LEFT JOIN (SELECT unnest(string_split(?, ',')::UBIGINT[]) AS shape, unnest(string_split(?, chr(31))) AS endpoint)
           AS named ON r.shape = named.shape",
-        [shapes.join(","), names.join(&SEPARATOR.to_string())].map(Value::Text),
+        [shapes.join(","), names.join(SEPARATOR.to_string().as_str())].map(Value::Text),
     )
 }
 

@@ -3,7 +3,8 @@
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
-use super::{failed, halves, joined, sql};
+use super::engine::failed;
+use super::{halves, joined, sql};
 use crate::model::{Aspect, Change, Day, Id, Micros, Reason, Related, Who};
 use crate::store::story::{self, RelatedQuery, Stories, StoryQuery};
 use crate::store::{Position, StoreError};

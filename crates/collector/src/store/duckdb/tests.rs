@@ -33,7 +33,7 @@ fn a_query_under_way_stops_neither_batches_nor_checkpoints() {
         connection.execute_batch("COMMIT").map_err(failed("ending a query"))?;
         Ok(complete)
     });
-    assert_eq!(during.unwrap(), 2);
+    assert_eq!(during.unwrap(), Some(2));
     assert_eq!(store.rows(), 2);
 }
 
@@ -297,4 +297,110 @@ fn session_rows_that_are_gone_or_of_another_version_are_made_anew() {
         store.checkpoint().unwrap();
         assert_eq!((lasts(&store), store.chunks()[&DAY].clone()), (whole.clone(), made.clone()), "{spoil}");
     }
+}
+
+/// Lets checkpoints fail within the engine.
+fn spoil_checkpoints(connection: &Connection) {
+    connection.execute_batch("SET debug_checkpoint_abort = 'before_header'").unwrap();
+}
+
+#[test]
+fn an_engine_that_gives_up_in_a_checkpoint_is_started_anew_with_all_that_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&sessions(DAY, 0, 3, 10)).unwrap();
+    store.apply(&batch(Day(DAY.0 + 1), 3, 4)).unwrap();
+    let before = lasts(&store);
+    spoil_checkpoints(&store.writer());
+    assert_eq!(store.checkpoint().unwrap(), 4);
+    assert_eq!((lasts(&store), store.rows()), (before, 31));
+    store.apply(&batch(DAY, 4, 5)).unwrap();
+    assert_eq!(store.checkpoint().unwrap(), 5);
+    assert_eq!(store.mended().engine_starts, 1);
+    drop(store);
+    assert_eq!(open(dir.path()).unwrap().rows(), 32);
+}
+
+#[test]
+fn an_engine_that_gave_up_in_a_query_is_started_anew_though_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    let gave_up = store.readers.with(|connection| {
+        spoil_checkpoints(connection);
+        connection.execute_batch(&format!("CHECKPOINT {}", sql::schema(DAY))).map_err(failed("asking"))
+    });
+    assert!(matches!(gave_up, Err(StoreError::Fatal { .. })), "{gave_up:?}");
+    assert!(matches!(store.check(), Err(StoreError::Fatal { .. })));
+    assert_eq!(store.known(&[Id([1; 16])]).unwrap().len(), 1);
+    store.check().unwrap();
+    assert_eq!(store.checkpoint().unwrap(), 1);
+}
+
+#[test]
+fn an_engine_that_gives_up_again_and_again_is_not_started_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let give_up =
+        || store.change(|_| Err::<(), _>(StoreError::Fatal { doing: "writing".into(), reason: "a fault".into() }));
+    assert!(matches!(give_up(), Err(StoreError::Failed { .. })));
+    assert!(matches!(give_up(), Err(StoreError::Failed { .. })));
+    // All is well after a checkpoint.
+    store.checkpoint().unwrap();
+    assert!(matches!(give_up(), Err(StoreError::Failed { .. })));
+    assert!(matches!(give_up(), Err(StoreError::Failed { .. })));
+    assert!(matches!(give_up(), Err(StoreError::Fatal { .. })));
+}
+
+#[test]
+fn a_query_that_is_in_the_way_when_a_day_is_forgotten_is_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.apply(&batch(Day(DAY.0 + 1), 1, 2)).unwrap();
+    let (asked, begun) = std::sync::mpsc::sync_channel(9);
+    let endless = "SELECT sum(a.range * b.range) FROM range(100000000) AS a, range(100000000) AS b";
+    std::thread::scope(|scope| {
+        let query = scope.spawn(|| {
+            store.read(|connection, days| {
+                asked.send(days.len()).unwrap();
+                match days.len() {
+                    1 => Ok(days.to_vec()),
+                    _ => connection.execute_batch(endless).map(|()| Vec::new()).map_err(failed("running a query")),
+                }
+            })
+        });
+        assert_eq!(begun.recv().unwrap(), 2);
+        assert_eq!(store.forget_before(Day(DAY.0 + 1)).unwrap(), [DAY]);
+        assert_eq!(query.join().unwrap().unwrap(), [Day(DAY.0 + 1)]);
+    });
+}
+
+#[test]
+fn session_rows_that_cannot_be_made_are_tried_ever_more_seldom_and_made_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&sessions(DAY, 0, 3, 10)).unwrap();
+    store.writer().execute_batch(&sql::on(DAY, sql::DROP_PIECES)).unwrap();
+    for _ in 0..20 {
+        assert_eq!(store.checkpoint().unwrap(), 3);
+    }
+    assert_eq!(store.mended().pieces_unmade, 5);
+    pieces::load(&store.writer(), DAY).unwrap();
+    for _ in 0..20 {
+        store.checkpoint().unwrap();
+    }
+    assert_eq!(store.chunks()[&DAY].len(), 3);
+    assert_eq!(store.mended().pieces_unmade, 5);
+}
+
+#[test]
+fn session_rows_are_made_of_so_many_requests_however_these_lie_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&sessions(DAY, 0, 40, 1)).unwrap();
+    store.apply(&sessions(DAY, 1000, 1001, 1)).unwrap();
+    store.checkpoint().unwrap();
+    let rows: Vec<_> = store.chunks()[&DAY].iter().map(|chunk| chunk.rows).collect();
+    assert_eq!(rows, [5; 8]);
 }

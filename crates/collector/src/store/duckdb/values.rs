@@ -11,10 +11,13 @@ use super::statement::Statement;
 use crate::endpoints::{Endpoints, ShapeId};
 use crate::filter::Field;
 use crate::model::Day;
+use crate::store::query::VALUE_BYTES;
 use crate::store::{CommonQuery, StoreError};
 
 /// Values of a day that are looked at: rarer ones cannot become the commonest of a week by much.
 const VALUES: usize = 10_000;
+/// Bytes of them.
+const BYTES: u64 = 4 << 20;
 
 /// Values with the number of requests that have them, in no order.
 pub(super) fn of_day(
@@ -25,9 +28,13 @@ pub(super) fn of_day(
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let rows = Statement::of(" WHERE ").add(scope(query.as_of, None)).add(within(query.window));
     let grouped = |statement: Statement| {
-        statement
-            .add(" AND value <> '' GROUP BY ALL ORDER BY requests DESC LIMIT ?")
-            .add(Statement::with("", [Value::BigInt(VALUES as i64)]))
+        let limits = [Value::BigInt(VALUE_BYTES as i64), Value::BigInt(VALUES as i64), Value::UBigInt(BYTES)];
+        Statement::of("SELECT * EXCLUDE (bytes) FROM (SELECT *, sum(strlen(value)) OVER (ORDER BY requests DESC, value) AS bytes FROM (")
+            .add(statement)
+            .add(Statement::with(
+                " AND value <> '' AND strlen(value) <= ? GROUP BY ALL ORDER BY requests DESC LIMIT ?)) WHERE bytes <= ?",
+                limits,
+            ))
     };
     let run = |statement: Statement, read: fn(&Row, &Endpoints) -> duckdb::Result<(String, u64)>| {
         select(connection, day, &statement.text, statement.values, |row| read(row, endpoints))
