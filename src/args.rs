@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nginx_sys::{ngx_conf_t, ngx_parse_size, ngx_parse_time, ngx_str_t};
+use nginx_sys::{ngx_conf_t, ngx_parse_offset, ngx_parse_size, ngx_parse_time, ngx_str_t};
 
 use crate::log::Place;
 
@@ -75,6 +75,17 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     match usize::try_from(size) {
         Ok(size) if size > 0 => Ok(size),
         _ => Err(format!("\"{text}\" is no size, expected a number with k or m, as in \"64m\"")),
+    }
+}
+
+/// A size such as `1g`, in bytes.
+pub(crate) fn large_size(text: &str) -> Result<u64, String> {
+    let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    // SAFETY: only reads the text (src/core/ngx_parse.c).
+    let size = unsafe { ngx_parse_offset(&raw mut value) };
+    match u64::try_from(size) {
+        Ok(size) if size > 0 => Ok(size),
+        _ => Err(format!("\"{text}\" is no size, expected a number with k, m or g, as in \"1g\"")),
     }
 }
 

@@ -12,9 +12,10 @@ use std::time::Duration;
 use capture::{NodeFacts, Plan, PlanSpec, Slot};
 use identity::Secret;
 use nginx_sys::{
-    ngx_array_push, ngx_conf_t, ngx_hash_key_t, ngx_http_core_main_conf_t, ngx_http_get_variable_index,
-    ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
-    ngx_http_variable_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t, ngx_uint_t,
+    ngx_array_push, ngx_conf_t, ngx_core_conf_t, ngx_core_module, ngx_hash_key_t, ngx_http_core_main_conf_t,
+    ngx_http_get_variable_index, ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_LOG_PHASE,
+    ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_http_variable_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use shipper::Address;
@@ -24,8 +25,11 @@ use crate::guard::guard;
 use crate::headers::{RequestHeaders, ResponseHeaders};
 use crate::location::LocConf;
 use crate::log::Place;
-use crate::{ERROR, OK, core_module, filters, forget_indexes, log, module, record, variables};
+use crate::{ERROR, OK, core_module, filters, forget_indexes, log, module, record, spool_directory, variables};
 
+/// What the core's configuration has for the workers' user while no directive has named it
+/// (NGX_CONF_UNSET_UINT as ngx_uid_t, in ngx_core_module_create_conf in src/core/nginx.c).
+const UNSET_USER: u32 = u32::MAX;
 /// Plans that a node reports at most.
 const MAX_PLANS: usize = 64;
 /// Where batches go unless the configuration says otherwise.
@@ -42,6 +46,7 @@ pub(crate) struct MainConf {
     pub(crate) node: Option<String>,
     pub(crate) queue: Option<Queue>,
     pub(crate) batch: Option<Batch>,
+    pub(crate) spool: Option<Spool>,
     /// The distinct plans in force, for the node's report.
     pub(crate) plans: Vec<wire::PlanReport>,
     /// Variables that directives name, each with the first that does.
@@ -75,7 +80,8 @@ impl Drop for Presence {
     }
 }
 
-/// A directive that names a variable.
+/// A directive of which something is found when all is read.
+#[derive(Clone)]
 pub(crate) struct Naming {
     pub(crate) directive: String,
     pub(crate) place: Option<Place>,
@@ -105,6 +111,15 @@ impl Default for Batch {
     fn default() -> Self {
         Self { events: 500, interval: Duration::from_secs(1) }
     }
+}
+
+/// `wallarm_session_spool`.
+#[derive(Clone)]
+pub(crate) struct Spool {
+    pub(crate) directory: PathBuf,
+    pub(crate) max: u64,
+    /// The directive, for errors about it that are found when all is read.
+    pub(crate) naming: Naming,
 }
 
 impl MainConf {
@@ -227,15 +242,27 @@ pub(crate) unsafe fn finish(cf: *mut ngx_conf_t) -> ngx_int_t {
         Ok(()) => OK,
         Err(error) => {
             // SAFETY: upheld by the caller.
-            unsafe { log::config(cf, log::Level::Emerg, &error) };
+            unsafe { log::config_at(cf, log::Level::Emerg, &error.text, error.place.as_ref()) };
             ERROR
         }
     }
 }
 
+/// What is wrong with a configuration, and where when that is not where NGINX is by now.
+struct Refused {
+    text: String,
+    place: Option<Place>,
+}
+
+impl<T: Into<String>> From<T> for Refused {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), place: None }
+    }
+}
+
 /// # Safety
 /// As [`finish`].
-unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
+unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), Refused> {
     // SAFETY: upheld by the caller.
     unsafe { filters::install() };
     // SAFETY: upheld by the caller.
@@ -252,6 +279,10 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
     });
     let name = main.node.clone().unwrap_or_else(host_name);
     main.facts = Some(Arc::new(NodeFacts { name, secret }));
+    if let Some(spool) = &main.spool {
+        // SAFETY: upheld by the caller.
+        unsafe { check_spool(cf, spool) }?;
+    }
     // SAFETY: upheld by the caller.
     unsafe {
         warn_of_unknown_variables(cf, main);
@@ -267,6 +298,27 @@ unsafe fn try_finish(cf: *mut ngx_conf_t) -> Result<(), String> {
         handlers.rotate_right(1);
     }
     Ok(())
+}
+
+/// Whether the workers' user can use the spool, where that user is known: `user` may stand behind `http`.
+///
+/// # Safety
+/// `cf` is the configuration being read.
+unsafe fn check_spool(cf: *mut ngx_conf_t, spool: &Spool) -> Result<(), Refused> {
+    // SAFETY: only asks for this process.
+    let own = unsafe { libc::geteuid() };
+    // SAFETY: the core's configuration is made before any is read (ngx_init_cycle in src/core/ngx_cycle.c).
+    let user = unsafe {
+        let core = *(*(*cf).cycle).conf_ctx.add(ngx_core_module.index);
+        (*core.cast::<ngx_core_conf_t>()).user
+    };
+    let outcome = match (own, user) {
+        (0, UNSET_USER) => Ok(()),
+        (0, user) => spool_directory::check_user(&spool.directory, user, true),
+        (own, _) => spool_directory::check_user(&spool.directory, own, false),
+    };
+    let Naming { directive, place } = &spool.naming;
+    outcome.map_err(|error| Refused { text: format!("\"{directive}\" {error}"), place: place.clone() })
 }
 
 /// NGINX refuses a variable that nothing defines, but names neither directive nor file: here is where.

@@ -109,11 +109,19 @@ counters! {
     /// Requests that no session record will tell of, by reason.
     Counter dropped_unsent_at_exit = "dropped_total" { reason = "unsent_at_exit" },
     /// Requests that no session record will tell of, by reason.
+    Counter dropped_spool_full = "dropped_total" { reason = "spool_full" },
+    /// Requests that no session record will tell of, by reason.
+    Counter dropped_spool_damaged = "dropped_total" { reason = "spool_damaged" },
+    /// Requests that no session record will tell of, by reason.
     Counter dropped_failed = "dropped_total" { reason = "failed" },
     /// Events sent to a collector, repeated ones repeatedly.
     Counter sent_events = "sent_events_total",
     /// Events that a collector has acknowledged as durable.
     Counter acked_events = "acknowledged_events_total",
+    /// Events that went to the spool on disk.
+    Counter spooled_events = "spooled_events_total",
+    /// Events that came from the spool and were acknowledged; among the acknowledged ones.
+    Counter fetched_events = "spool_acknowledged_events_total",
     /// Chunks sent again because no acknowledgement came.
     Counter resent_chunks = "resent_chunks_total",
     /// Connections given up because acknowledgements were missing.
@@ -145,8 +153,12 @@ pub(crate) struct Shared {
     /// 1 while the log has said that the collector is out of reach and not yet that it is back:
     /// all workers notice, one says it.
     pub(crate) unreachable_said: Count,
+    /// The same of the spool and its disk.
+    pub(crate) spool_fails_said: Count,
     /// Which cycle of this master has begun last.
     pub(crate) cycle: Count,
+    /// Bytes on disk, of all workers together.
+    pub(crate) spool_bytes: Count,
 }
 
 /// Which cycle of the master has begun last: another one than at the start of a process tells it that
@@ -180,6 +192,8 @@ pub(crate) enum Dropped {
     MemoryFull,
     NoFlusher,
     UnsentAtExit,
+    SpoolFull,
+    SpoolDamaged,
     Failed,
 }
 
@@ -191,6 +205,8 @@ pub(crate) fn dropped(reason: Dropped, n: u64) {
             Dropped::MemoryFull => &counters.dropped_memory_full,
             Dropped::NoFlusher => &counters.dropped_no_flusher,
             Dropped::UnsentAtExit => &counters.dropped_unsent_at_exit,
+            Dropped::SpoolFull => &counters.dropped_spool_full,
+            Dropped::SpoolDamaged => &counters.dropped_spool_damaged,
             Dropped::Failed => &counters.dropped_failed,
         };
         place.add(n);
@@ -214,12 +230,14 @@ impl Counters {
         })
     }
 
-    fn each_drop(&self) -> [&Count; 5] {
+    fn each_drop(&self) -> [&Count; 7] {
         [
             &self.dropped_queue_full,
             &self.dropped_memory_full,
             &self.dropped_no_flusher,
             &self.dropped_unsent_at_exit,
+            &self.dropped_spool_full,
+            &self.dropped_spool_damaged,
             &self.dropped_failed,
         ]
     }
@@ -240,6 +258,9 @@ pub(crate) fn totals() -> Vec<Metric> {
             total.value += metric.value;
         }
     }
+    let help = "Bytes in the spool on disk, of all workers.";
+    let value = shared.spool_bytes.get();
+    totals.push(Metric { name: "spool_bytes", decoder: "", reason: "", help, kind: Kind::Gauge, value });
     totals
 }
 
@@ -249,6 +270,8 @@ pub(crate) fn begin_cycle() -> std::io::Result<()> {
     if let Some(shared) = shared() {
         // A new configuration may name another collector, and its log begins anew.
         shared.unreachable_said.set(0);
+        shared.spool_fails_said.set(0);
+        shared.spool_bytes.set(0);
         shared.cycle.add(1);
         return Ok(());
     }

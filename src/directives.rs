@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
+use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
 
@@ -12,17 +13,19 @@ use identity::Secret;
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF,
     NGX_HTTP_LMT_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
-    NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_SRV_CONF, ngx_add_path, ngx_command_t, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t,
+    ngx_path_t, ngx_pcalloc, ngx_pnalloc, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use ngx::ngx_string;
+use shipper::MIN_SPOOL;
 use wire::ParamKind;
 
 use crate::args::{self, Args};
 use crate::config::{self, MainConf, Naming};
 use crate::guard::guard;
 use crate::location::{LocConf, Switch};
-use crate::{collector_address, core_module, log, status};
+use crate::{collector_address, core_module, log, spool_directory, status};
 
 /// What NGINX takes for "the configuration is wrong" (NGX_CONF_ERROR in src/core/ngx_conf_file.h).
 pub(crate) const FAILED: *mut c_char = ptr::without_provenance_mut(usize::MAX);
@@ -67,7 +70,7 @@ macro_rules! entry {
 }
 
 /// The table that NGINX looks directives up in.
-pub(crate) static mut COMMANDS: [ngx_command_t; 16] = [
+pub(crate) static mut COMMANDS: [ngx_command_t; 17] = [
     in_location(ngx_string!("wallarm_sessions"), NGX_CONF_TAKE1, entry!(LocConf, sessions)),
     in_location(ngx_string!("wallarm_session_application"), NGX_CONF_TAKE1, entry!(LocConf, application)),
     in_location(ngx_string!("wallarm_session_key"), NGX_CONF_1MORE, entry!(LocConf, key)),
@@ -82,6 +85,7 @@ pub(crate) static mut COMMANDS: [ngx_command_t; 16] = [
     in_http(ngx_string!("wallarm_session_node"), NGX_CONF_TAKE1, entry!(MainConf, node)),
     in_http(ngx_string!("wallarm_session_queue"), NGX_CONF_TAKE12, entry!(MainConf, queue)),
     in_http(ngx_string!("wallarm_session_batch"), NGX_CONF_TAKE12, entry!(MainConf, batch)),
+    in_http(ngx_string!("wallarm_session_spool"), NGX_CONF_TAKE12, entry!(MainConf, spool)),
     command(
         ngx_string!("wallarm_session_status"),
         LOCATION | NGX_CONF_NOARGS as ngx_uint_t,
@@ -355,7 +359,7 @@ fn collector(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String>
 }
 
 fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {
-    let path = full_path(reading, args.first())?;
+    let path = full_path(reading, args.first(), Below::Configuration)?;
     let about = std::fs::metadata(&path).map_err(|error| format!("file \"{path}\" cannot be read: {error}"))?;
     if !about.is_file() || about.len() > MAX_SECRET {
         return Err(format!("file \"{path}\" is no file of at most {MAX_SECRET} bytes"));
@@ -371,17 +375,25 @@ fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), Stri
     once(&mut conf.secret, Secret::from_file_bytes(&bytes))
 }
 
-/// A file's path; a relative one is below the folder of `nginx.conf`, as NGINX users expect.
-fn full_path(reading: Reading, text: &str) -> Result<String, String> {
+/// A path; a relative one is where NGINX users expect it: what is read, in the folder of `nginx.conf`; what is
+/// written, below NGINX's prefix.
+fn full_path(reading: Reading, text: &str, below: Below) -> Result<String, String> {
     let with_end = format!("{text}\0");
     let mut name = ngx_str_t { len: text.len(), data: with_end.as_ptr().cast_mut() };
     // SAFETY: `reading` holds the configuration being read; the name ends with a zero byte and is
     // replaced, never written to (ngx_get_full_name in src/core/ngx_file.c).
-    let status = unsafe { ngx_conf_full_name((*reading.0).cycle, &raw mut name, 1) };
+    let status = unsafe { ngx_conf_full_name((*reading.0).cycle, &raw mut name, below as ngx_uint_t) };
     if status != crate::OK {
         return Err("no memory for a file's name".into());
     }
     Ok(wire::escape(name.as_bytes()).into_owned())
+}
+
+/// What a relative path is below, as ngx_conf_full_name has it.
+#[derive(Clone, Copy)]
+enum Below {
+    Prefix = 0,
+    Configuration = 1,
 }
 
 fn node(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
@@ -421,6 +433,51 @@ fn batch(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
     let batch =
         config::Batch { events: events.unwrap_or(default.events), interval: interval.unwrap_or(default.interval) };
     once(&mut conf.batch, batch)
+}
+
+fn spool(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {
+    const DEFAULT: u64 = 1 << 30;
+    let directory = full_path(reading, args.first(), Below::Prefix)?;
+    let mut max = DEFAULT;
+    for option in args.options() {
+        match option.split_once('=') {
+            Some(("max", value)) => {
+                max = args::large_size(value)?;
+                if max < MIN_SPOOL {
+                    return Err(format!("has \"{option}\", expected at least \"max=16m\""));
+                }
+            }
+            _ => return Err(unknown_option(option, "\"max=\"")),
+        }
+    }
+    spool_directory::check(Path::new(&directory))?;
+    // SAFETY: `reading` holds the configuration being read.
+    unsafe { make_path(reading.0, &directory) }?;
+    let naming = Naming { directive: args.directive().to_owned(), place: args.place().cloned() };
+    once(&mut conf.spool, config::Spool { directory: directory.into(), max, naming })
+}
+
+/// Lets NGINX make a directory before workers start, and give it to their user.
+///
+/// # Safety
+/// `cf` is the configuration being read.
+unsafe fn make_path(cf: *mut ngx_conf_t, directory: &str) -> Result<(), String> {
+    // SAFETY: upheld by the caller; the pool lives as long as the cycle, which keeps the path, and zeroes are
+    // a path without levels, manager and place (ngx_conf_set_path_slot in src/core/ngx_file.c).
+    let added = unsafe {
+        let path = ngx_pcalloc((*cf).pool, size_of::<ngx_path_t>()).cast::<ngx_path_t>();
+        let name = ngx_pnalloc((*cf).pool, directory.len() + 1).cast::<u8>();
+        if path.is_null() || name.is_null() {
+            return Err("no memory for a directory's name".into());
+        }
+        // With the zero byte that the system's calls need.
+        ptr::copy_nonoverlapping(directory.as_ptr(), name, directory.len());
+        name.add(directory.len()).write(0);
+        (*path).name = ngx_str_t { len: directory.len(), data: name };
+        let mut slot = path;
+        ngx_add_path(cf, &raw mut slot)
+    };
+    if added == crate::OK { Ok(()) } else { Err(format!("directory \"{directory}\" is used for something else")) }
 }
 
 fn status_page(conf: &mut LocConf, _: &Args, reading: Reading) -> Result<(), String> {

@@ -5,15 +5,17 @@
 //! It looks into the queue now and then instead of waiting on it: to wake a thread that waits would
 //! cost the event loop a system call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer, PushError};
-use shipper::{Batch, Clock, Options, Pushed, Shipper, Status, SystemClock, SystemNet};
+use shipper::{Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Status, SystemClock, SystemNet};
+use spool::OsDisk;
 use wire::EventTime;
 
 use crate::clock::now_micros;
@@ -48,7 +50,10 @@ pub(crate) struct Exit {
 }
 
 /// What the thread wants said in the error log, which only the event loop may write to.
-pub(crate) struct Said(Status);
+pub(crate) enum Said {
+    Way(Status),
+    Spool(SpoolStatus),
+}
 
 impl Flusher {
     pub(crate) fn new(
@@ -69,9 +74,14 @@ impl Flusher {
             ..Options::new(conf.collectors(), instance)
         };
         let random = u64::from_be_bytes(crate::entropy::random_bytes());
-        let shipper = Shipper::new(SystemNet, options, random, Instant::now());
-        let about =
-            About { instance, facts: Arc::clone(&facts), queue, plans: conf.plans.clone(), due: Instant::now() };
+        let now = Instant::now();
+        let mut shipper = Shipper::new(SystemNet, options, random, now);
+        if let Some(spool) = &conf.spool {
+            let options = SpoolOptions { max_bytes: spool.max, wall: now_micros() };
+            shipper = shipper.with_spool(OsDisk::unchecked(spool.directory.clone()), options, now);
+        }
+        let (plans, spool) = (conf.plans.clone(), conf.spool.as_ref().map(|spool| spool.max));
+        let about = About { instance, facts: Arc::clone(&facts), queue, plans, spool, due: now };
         let intake = Intake { waiting, give_back, link, facts, undecoded: Undecoded::default(), pulled: false };
         Ok(Self { shipper, intake, say, about, published: Published::default() })
     }
@@ -124,19 +134,27 @@ impl Flusher {
         let step = shipper.step(now, &mut |batch| intake.pull(batch));
         planted("flusher_step");
         if let Some(change) = step.change {
-            // A full channel means that the log is told of sixteen changes already.
-            let _ = self.say.try_send(Said(change));
+            self.say(Said::Way(change));
+        }
+        if let Some(change) = step.spool {
+            self.say(Said::Spool(change));
         }
         self.publish();
         step.wake
     }
 
-    /// Sends what is left, for a bounded time, and counts what could not be sent.
+    fn say(&self, what: Said) {
+        // A full channel means that the log is told of sixteen changes already.
+        let _ = self.say.try_send(what);
+    }
+
+    /// Sends what is left, for a bounded time, and counts what could be neither sent nor stored.
     fn finish(mut self) {
         // The last numbers: a reader of gaps needs to know where they end.
         self.report();
-        let Self { shipper, intake, .. } = &mut self;
-        let deadline = SystemClock.now() + Exit::FOR_SENDING;
+        let Self { shipper, intake, about, .. } = &mut self;
+        let for_sending = if about.spool.is_some() { Exit::BEFORE_STORING } else { Exit::FOR_SENDING };
+        let deadline = SystemClock.now() + for_sending;
         let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
         let waiting = intake.waiting.slots();
         intake.link.settle(Dropped::UnsentAtExit, || (left.events + waiting) as u64);
@@ -155,11 +173,18 @@ impl Flusher {
     /// Carries the shipper's numbers over into shared memory, where the status page reads them.
     fn publish(&mut self) {
         let shipped = self.shipper.counters();
-        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = counters::current();
         let last = &mut self.published;
         last.sent.carry(get(&shipped.sent_events), &counters.sent_events);
         last.acked.carry(get(&shipped.acked_events), &counters.acked_events);
+        last.spooled.carry(get(&shipped.spooled_events), &counters.spooled_events);
+        last.fetched.carry(get(&shipped.fetched_events), &counters.fetched_events);
+        counters::dropped(Dropped::SpoolFull, last.spool_full.grown(get(&shipped.spool_full_events)));
+        counters::dropped(Dropped::SpoolDamaged, last.spool_damaged.grown(get(&shipped.spool_damaged_events)));
+        if let (Some(_), Some(shared)) = (self.about.spool, counters::shared()) {
+            shared.spool_bytes.set(get(&shipped.spool_bytes));
+        }
         last.resent.carry(get(&shipped.resent_chunks), &counters.resent_chunks);
         last.ack_timeouts.carry(get(&shipped.ack_timeouts), &counters.ack_timeouts);
         last.connects.carry(get(&shipped.connects), &counters.connects);
@@ -186,6 +211,9 @@ impl Exit {
     /// How long the thread goes on sending when it is asked to end.
     const FOR_SENDING: Duration = Duration::from_millis(800);
 
+    /// The same where the rest of the time is for the disk.
+    const BEFORE_STORING: Duration = Duration::from_millis(500);
+
     /// Asks the thread to end and waits for it, at most until `deadline`. A thread that is late is
     /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
     pub(crate) fn join(&self, deadline: Instant) {
@@ -198,8 +226,42 @@ impl Exit {
 impl Said {
     /// Writes the line, unless another worker has said the same.
     pub(crate) fn log(&self) {
+        match self {
+            Self::Way(way) => Self::log_way(way),
+            Self::Spool(spool) => Self::log_spool(spool),
+        }
+    }
+
+    fn log_spool(spool: &SpoolStatus) {
+        let said_before = |now: u64| counters::shared().map(|shared| shared.spool_fails_said.swap(now));
+        match spool {
+            SpoolStatus::Fails { reason } => {
+                if said_before(1) != Some(1) {
+                    let text = format!(
+                        "wallarm sessions: the spool cannot be used ({reason}); requests are served, events wait in \
+                         memory, it is tried again"
+                    );
+                    log::cycle(log::Level::Error, &text);
+                }
+            }
+            SpoolStatus::Works => {
+                if said_before(0) == Some(1) {
+                    log::cycle(log::Level::Notice, "wallarm sessions: the spool can be used again");
+                }
+            }
+            SpoolStatus::Damaged { part, offset, bytes } => {
+                let text = format!(
+                    "wallarm sessions: {bytes} bytes at byte {offset} of {part} are no whole record and were left out, \
+                     as after a crash"
+                );
+                log::cycle(log::Level::Warn, &text);
+            }
+        }
+    }
+
+    fn log_way(way: &Status) {
         let said_before = |now: u64| counters::shared().map(|shared| shared.unreachable_said.swap(now));
-        match &self.0 {
+        match way {
             Status::Unreachable { address, reason } => {
                 if said_before(1) != Some(1) {
                     let text = format!(
@@ -268,6 +330,8 @@ struct About {
     facts: Arc<NodeFacts>,
     queue: Queue,
     plans: Vec<wire::PlanReport>,
+    /// Its limit in bytes.
+    spool: Option<u64>,
     due: Instant,
 }
 
@@ -293,10 +357,16 @@ impl About {
                 unacked_events: shipped.unacked_events.load(Ordering::Relaxed),
             },
             drops: counters::drops_of_this_instance(),
-            spool: None,
+            spool: self.spool.map(|max| spool_report(max, &shipped)),
             plans: self.plans.clone(),
         }
     }
+}
+
+fn spool_report(max: u64, shipped: &shipper::Counters) -> BTreeMap<String, u64> {
+    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let of = [("bytes", get(&shipped.spool_bytes)), ("parts", get(&shipped.spool_parts)), ("max", max)];
+    of.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// Nothing is held any more.
@@ -312,6 +382,10 @@ pub(crate) fn clear_gauges() {
 struct Published {
     sent: Carried,
     acked: Carried,
+    spooled: Carried,
+    fetched: Carried,
+    spool_full: Carried,
+    spool_damaged: Carried,
     resent: Carried,
     ack_timeouts: Carried,
     connects: Carried,
@@ -324,7 +398,11 @@ struct Carried(u64);
 
 impl Carried {
     fn carry(&mut self, now: u64, to: &Count) {
-        to.add(now - self.0);
-        self.0 = now;
+        to.add(self.grown(now));
+    }
+
+    /// By how much it has grown since the last call.
+    fn grown(&mut self, now: u64) -> u64 {
+        now - std::mem::replace(&mut self.0, now)
     }
 }

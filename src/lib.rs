@@ -31,6 +31,7 @@ mod module_list;
 mod plant;
 mod record;
 mod request;
+mod spool_directory;
 mod status;
 mod variables;
 mod worker;

@@ -23,6 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Traffic {
     /// Starts some clients that GET `path`.
     pub fn start(address: SocketAddr, path: &str, clients: u64) -> io::Result<Self> {
+        Self::with_pause(address, path, clients, PAUSE)
+    }
+
+    /// The same, as fast as they can: for thousands of requests.
+    pub fn without_pause(address: SocketAddr, path: &str, clients: u64) -> io::Result<Self> {
+        Self::with_pause(address, path, clients, Duration::ZERO)
+    }
+
+    fn with_pause(address: SocketAddr, path: &str, clients: u64, pause: Duration) -> io::Result<Self> {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let client = |number| {
             let (stop, answered) = (stop.clone(), answered.clone());
@@ -33,7 +42,7 @@ impl Traffic {
                 while !stop.load(Ordering::Relaxed) {
                     request(address, &head)?;
                     answered.fetch_add(1, Ordering::Relaxed);
-                    std::thread::sleep(PAUSE);
+                    std::thread::sleep(pause);
                 }
                 Ok(())
             })

@@ -29,7 +29,19 @@ pub struct Counters {
     pub ack_timeouts: AtomicU64,
     /// Events that were refused because no frame could hold one.
     pub oversized_events: AtomicU64,
-    /// Gauge: chunks that are not acknowledged.
+    /// Events that went to the spool.
+    pub spooled_events: AtomicU64,
+    /// Events that came from the spool, whoever stored them, and were acknowledged; among `acked_events`.
+    pub fetched_events: AtomicU64,
+    /// Events removed from the spool, unsent, as it was full.
+    pub spool_full_events: AtomicU64,
+    /// Events that a damaged part of the spool no longer held, as far as can be told.
+    pub spool_damaged_events: AtomicU64,
+    /// Gauge: parts in the spool, those of other workers included.
+    pub spool_parts: AtomicU64,
+    /// Gauge: bytes in them.
+    pub spool_bytes: AtomicU64,
+    /// Gauge: chunks that are not acknowledged, those in the spool left out.
     pub unacked_chunks: AtomicU64,
     /// Gauge: events in them.
     pub unacked_events: AtomicU64,

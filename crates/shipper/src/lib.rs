@@ -6,16 +6,17 @@
 //! simulation can stand in for them. Nothing here knows of nginx.
 //!
 //! Invariants:
-//! - An event that was pulled is delivered, or still held and counted as such. A chunk is forgotten
+//! - An event that was pulled is delivered, or still held and counted as such, or on disk. A chunk is forgotten
 //!   only when its ack came; until then it is sent again, after each reconnect, under the same id
-//!   and with the same bytes.
+//!   and with the same bytes. Its memory goes only when that is so, or when it is durable in the spool.
 //! - A chunk id is never used twice, by any worker at any time.
-//! - Chunks leave in the order in which they were closed.
+//! - Chunks leave in the order in which they were closed, but those from the spool: they come the oldest first
+//!   and one at a time, when none else is to be written.
 //! - What is held is bounded: nothing is pulled while [`Options::max_held`] is reached, so that the
 //!   caller's queue fills up, and drops there, where drops are counted.
 //! - An entry is encoded into the bytes that go to the socket: no second copy.
 //!
-//! Left to others: what events say, the queue in front, and (a later step) the spool behind.
+//! Left to others: what events say, and the queue in front.
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -28,6 +29,7 @@ mod outbox;
 mod ship;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod spooled;
 mod system;
 
 pub use batch::{Batch, Pushed};
@@ -36,4 +38,5 @@ pub use counters::Counters;
 pub use net::{Address, Conn, Net};
 pub use options::Options;
 pub use ship::{Left, Shipper, Status, Step};
+pub use spooled::{MIN_SPOOL, SpoolOptions, SpoolStatus};
 pub use system::{SystemConn, SystemNet};

@@ -149,6 +149,11 @@ impl<N: Net> Link<N> {
         }
     }
 
+    /// Whether a connection is up.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
     /// What changed since the last call, to be logged. A connection is told of when it proved good,
     /// so that a collector that accepts and closes does not fill the log.
     pub(crate) fn take_change(&mut self, nothing_waits: bool, now: Instant) -> Option<Status> {

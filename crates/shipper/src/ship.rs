@@ -1,15 +1,17 @@
-//! The state machine: pull, close, send, take acks, and again.
+//! The state machine: pull, close, send, take acks, store what does not go, and again.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use spool::{Disk, OsDisk};
 use wire::{EventTime, read_ack, write_packed};
 
 use crate::batch::Batch;
 use crate::link::Link;
-use crate::outbox::{Chunk, Outbox};
+use crate::outbox::{Chunk, Kind, Outbox};
+use crate::spooled::{Spool, SpoolOptions, SpoolStatus};
 use crate::{Address, Clock, Conn, Counters, Net, Options};
 
 /// How often to look at the connection while something is under way.
@@ -20,6 +22,10 @@ const IDLE_POLL: Duration = Duration::from_secs(1);
 const BATCHES_A_STEP: usize = 4;
 /// Acks are small; what comes is read in pieces of this size.
 const READ_SIZE: usize = 256;
+/// A chunk of which nothing could be sent for so long goes to the spool.
+const STORE_AFTER: Duration = Duration::from_secs(1);
+/// Chunks that one step stores at most, so that it ends.
+const STORED_A_STEP: usize = 8;
 
 /// How the way to the collector changed. To be logged, once for each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +51,11 @@ pub struct Step {
     pub wake: Instant,
     /// What to log.
     pub change: Option<Status>,
+    /// What to log of the spool.
+    pub spool: Option<SpoolStatus>,
 }
 
-/// What a shipper that had to end could not deliver.
+/// What a shipper that had to end could neither deliver nor store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
     /// Chunks without ack.
@@ -57,11 +65,13 @@ pub struct Left {
 }
 
 /// Ships events to a collector. One thread owns it.
-pub struct Shipper<N: Net> {
+pub struct Shipper<N: Net, D: Disk = OsDisk> {
     options: Options,
     link: Link<N>,
     batch: Batch,
     outbox: Outbox,
+    /// `None` without one: what the collector does not take waits in memory alone.
+    spool: Option<Spool<D>>,
     /// Bytes of an ack that is not complete.
     inbox: Vec<u8>,
     /// When the connection last took a byte, or had none to take.
@@ -73,7 +83,7 @@ pub struct Shipper<N: Net> {
     counters: Arc<Counters>,
 }
 
-impl<N: Net> Shipper<N> {
+impl<N: Net, D: Disk> Shipper<N, D> {
     /// A shipper that begins to connect at its first step. Chunk ids and pauses follow from `seed`:
     /// a random one in each process, a known one in a simulation.
     pub fn new(net: N, options: Options, seed: u64, now: Instant) -> Self {
@@ -84,6 +94,7 @@ impl<N: Net> Shipper<N> {
             options,
             batch: Batch::new(now),
             outbox: Outbox::default(),
+            spool: None,
             inbox: Vec::new(),
             moved: now,
             chunk: 0,
@@ -91,6 +102,13 @@ impl<N: Net> Shipper<N> {
             draining: false,
             counters,
         }
+    }
+
+    /// Lets it keep on `disk` what the collector does not take.
+    pub fn with_spool(mut self, disk: D, options: SpoolOptions, now: Instant) -> Self {
+        let owner = u64::from_be_bytes(self.options.instance);
+        self.spool = Some(Spool::new(disk, options, owner, now, self.counters()));
+        self
     }
 
     /// Counters and gauges, for any thread.
@@ -112,13 +130,18 @@ impl<N: Net> Shipper<N> {
         for _ in 0..BATCHES_A_STEP {
             more = self.collect(now, pull);
             self.exchange(now);
+            self.store(now);
             if !more {
                 break;
             }
         }
+        if let Some(spool) = &mut self.spool {
+            spool.look(now);
+        }
         self.show_gauges();
         let change = self.link.take_change(self.outbox.has_no_events(), now);
-        Step { wake: if more { now } else { self.next_wake(now) }, change }
+        let spool = self.spool.as_mut().and_then(Spool::take_change);
+        Step { wake: if more { now } else { self.next_wake(now) }, change, spool }
     }
 
     /// Hands over a report of this node: one encoded map, shipped under another tag before the events
@@ -130,7 +153,8 @@ impl<N: Net> Shipper<N> {
         let mut frame = Vec::with_capacity(entry.len() + 128);
         write_packed(&mut frame, tag, &entry, &id, 1);
         if frame.len() <= wire::MAX_FRAME {
-            self.outbox.push_report(Chunk::new(id, frame, 0, true));
+            // Its time tells no more than that it is new.
+            self.outbox.push_report(Chunk::new(id, frame, 0, Kind::Report, self.moved));
         }
     }
 
@@ -140,15 +164,20 @@ impl<N: Net> Shipper<N> {
     }
 
     /// Ends in order: pulls what there is, closes the batch at once, and goes on until everything is
-    /// acknowledged or `deadline` is there. Returns what could not be delivered.
+    /// acknowledged, or `deadline` is there; with a spool, until the connection is lost. What is not
+    /// acknowledged then goes to the spool. Returns what could be neither delivered nor stored.
     pub fn finish(&mut self, clock: &impl Clock, deadline: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
         self.hasten();
         loop {
             let now = clock.now();
             let step = self.step(now, pull);
             let left = self.left();
-            if now >= deadline || left == Left::default() && step.wake > now {
+            if left == Left::default() && step.wake > now {
                 return left;
+            }
+            let can_store = self.spool.as_ref().is_some_and(|spool| spool.is_ready(now));
+            if now >= deadline || can_store && step.wake > now && !self.link.is_up() {
+                return self.store_all(now, pull);
             }
             clock.sleep(step.wake.min(deadline).saturating_duration_since(now));
         }
@@ -157,6 +186,52 @@ impl<N: Net> Shipper<N> {
     /// What would be lost now.
     pub fn left(&self) -> Left {
         Left { chunks: self.outbox.chunks(), events: self.outbox.events() + self.batch.events() }
+    }
+
+    /// The end, as far as the collector is concerned.
+    fn store_all(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
+        // Whether it has what was sent is not known: it will tell by the chunk's id.
+        self.outbox.restart();
+        loop {
+            let before = self.left();
+            self.collect(now, pull);
+            self.store(now);
+            if self.left() == before {
+                self.show_gauges();
+                return before;
+            }
+        }
+    }
+
+    /// Moves to the spool what waits too long to be sent, or takes too much memory.
+    fn store(&mut self, now: Instant) {
+        let Some(spool) = self.spool.as_mut().filter(|spool| spool.is_ready(now)) else { return };
+        // Half of it is for what is under way.
+        let short = self.outbox.bytes() + self.batch.bytes() > self.options.max_held / 2;
+        let must_go = |chunk: &&Chunk| short || self.draining || now >= chunk.ready + STORE_AFTER;
+        let chunks = self.outbox.waiting().take_while(must_go).take(STORED_A_STEP);
+        for _ in 0..spool.store(chunks, now) {
+            let Some(chunk) = self.outbox.take_waiting() else { break };
+            Counters::add(&self.counters.spooled_events, chunk.events);
+            self.batch.recycle(chunk.frame);
+        }
+        if self.draining {
+            // For others: an old worker with a long request may go on for hours.
+            spool.leave();
+        }
+    }
+
+    /// Sends again what is on disk: one chunk at a time, and only when no other is to be written.
+    fn fetch(&mut self, now: Instant) {
+        let Some(spool) = self.spool.as_mut().filter(|spool| spool.is_ready(now)) else { return };
+        let busy = self.outbox.has_stored() || self.outbox.unwritten().is_some();
+        if !busy
+            && !self.draining
+            && self.link.is_up()
+            && let Some(chunk) = spool.next(now)
+        {
+            self.outbox.push(chunk);
+        }
     }
 
     /// Fills the batch, and closes it when it is due. Whether there may be more to pull at once.
@@ -171,7 +246,7 @@ impl<N: Net> Shipper<N> {
         let full = self.is_full();
         let due = self.batch.due().is_some_and(|due| now >= due || self.draining);
         if full || due {
-            self.close_batch();
+            self.close_batch(now);
         }
         full && !dry && self.held_bytes() < self.options.max_held
     }
@@ -180,14 +255,14 @@ impl<N: Net> Shipper<N> {
         self.batch.events() >= self.options.batch_size || self.batch.bytes() >= self.options.batch_bytes
     }
 
-    fn close_batch(&mut self) {
+    fn close_batch(&mut self, now: Instant) {
         let id = self.next_chunk_id();
         if let Some((mut frame, events)) = self.batch.close(&id) {
             if self.outbox.chunks() > 1 {
                 // It will wait: what was reserved for growing is not needed meanwhile.
                 frame.shrink_to_fit();
             }
-            self.outbox.push(Chunk::new(id, frame, events, false));
+            self.outbox.push(Chunk::new(id, frame, events, Kind::Live, now));
         }
     }
 
@@ -201,7 +276,11 @@ impl<N: Net> Shipper<N> {
 
     /// Takes acks, then sends. A connection that fails is left to the link.
     fn exchange(&mut self, now: Instant) {
-        if let Err(reason) = self.take_acks(now).and_then(|()| self.send(now)) {
+        let acks = self.take_acks(now);
+        if acks.is_ok() {
+            self.fetch(now);
+        }
+        if let Err(reason) = acks.and_then(|()| self.send(now)) {
             self.link.lost(&reason, now);
             self.outbox.restart();
             self.inbox.clear();
@@ -244,13 +323,16 @@ impl<N: Net> Shipper<N> {
                 None => Counters::add(&self.counters.unknown_acks, 1),
                 Some(chunk) => {
                     self.link.prove();
-                    if chunk.report {
+                    if chunk.kind == Kind::Report {
                         Counters::add(&self.counters.acked_reports, 1);
-                    } else {
-                        Counters::add(&self.counters.acked_chunks, 1);
-                        Counters::add(&self.counters.acked_events, chunk.events);
-                        self.batch.recycle(chunk.frame);
+                        continue;
                     }
+                    Counters::add(&self.counters.acked_chunks, 1);
+                    Counters::add(&self.counters.acked_events, chunk.events);
+                    if chunk.kind == Kind::Stored {
+                        Counters::add(&self.counters.fetched_events, chunk.events);
+                    }
+                    self.batch.recycle(chunk.frame);
                 }
             }
         }
@@ -260,6 +342,9 @@ impl<N: Net> Shipper<N> {
 
     fn send(&mut self, now: Instant) -> Result<(), String> {
         while let Some(bytes) = self.outbox.unwritten() {
+            if self.outbox.is_between_chunks() && self.outbox.sent_bytes() >= self.options.max_unacked() {
+                break;
+            }
             let Some(conn) = self.link.conn(now) else {
                 self.moved = now;
                 return Ok(());
@@ -289,6 +374,7 @@ impl<N: Net> Shipper<N> {
         Ok(())
     }
 
+    /// Leaves aside when something is due for the spool: it is no sooner than the next look at the connection.
     fn next_wake(&self, now: Instant) -> Instant {
         let link = self
             .link

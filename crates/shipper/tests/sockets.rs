@@ -33,7 +33,7 @@ fn serve(mut stream: impl Read + Write, events: usize) -> usize {
 
 fn ship(addresses: Vec<Address>, events: usize) -> Left {
     let now = Instant::now();
-    let mut shipper = Shipper::new(SystemNet, Options::new(addresses, [1; 8]), 1, now);
+    let mut shipper: Shipper<SystemNet> = Shipper::new(SystemNet, Options::new(addresses, [1; 8]), 1, now);
     let mut left = events;
     shipper.finish(&SystemClock, now + DEADLINE, &mut |batch: &mut Batch| {
         if left == 0 {
@@ -81,7 +81,7 @@ fn a_socket_that_is_not_there_is_named_and_the_next_one_is_taken() {
 
     let now = Instant::now();
     let options = Options::new(vec![absent.clone()], [1; 8]);
-    let mut shipper = Shipper::new(SystemNet, options, 1, now);
+    let mut shipper: Shipper<SystemNet> = Shipper::new(SystemNet, options, 1, now);
     let change = shipper.step(now, &mut |_| false).change;
     let Some(Status::Unreachable { address, reason }) = change else { panic!("{change:?}") };
     assert_eq!(address, absent.to_string());
@@ -97,7 +97,7 @@ fn a_refused_tcp_connect_is_told() {
     let now = Instant::now();
     let mut options = Options::new(vec![address], [1; 8]);
     options.connect_timeout = DEADLINE;
-    let mut shipper = Shipper::new(SystemNet, options, 1, now);
+    let mut shipper: Shipper<SystemNet> = Shipper::new(SystemNet, options, 1, now);
     let change = (0..).find_map(|_| {
         let step = shipper.step(Instant::now(), &mut |_| false);
         std::thread::sleep(Duration::from_millis(1));

@@ -1,8 +1,8 @@
-//! What the log needs of a disk.
+//! What logs and parts need of a disk.
 
 use std::io;
 
-/// One directory that belongs to one log.
+/// One directory: of one log, or of parts.
 pub trait Disk: Clone + Send + Sync {
     /// An open file.
     type File: DiskFile;
@@ -23,6 +23,15 @@ pub trait Disk: Clone + Send + Sync {
 
     /// Opens an existing file to read and write.
     fn open(&self, name: &str) -> io::Result<Self::File>;
+
+    /// Creates a file that must not exist, and takes it for its holder alone until that closes it, or dies.
+    fn create_taken(&self, name: &str) -> io::Result<Self::File>;
+
+    /// Opens an existing file to read and write, and takes it likewise; `None` when another has it.
+    fn open_taken(&self, name: &str) -> io::Result<Option<Self::File>>;
+
+    /// A file's length.
+    fn size(&self, name: &str) -> io::Result<u64>;
 
     /// Removes a file. It may come back in a crash until [`sync_directory`](Self::sync_directory).
     fn remove(&self, name: &str) -> io::Result<()>;

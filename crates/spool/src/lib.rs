@@ -1,9 +1,12 @@
-//! A durable log of records in segment files: append, group sync, read, release.
+//! Durable records in files: append, group sync, read, release.
 //!
-//! The collector keeps what it acknowledged in one, and a node what the collector could not take.
+//! The collector keeps what it acknowledged in a [`Log`]: one owner, segments, positions that last. A node
+//! keeps what the collector could not take in [`Parts`]: many processes that come and go, each part read once.
+//! Both write the same records.
+//!
 //! Disk access comes from outside as a [`Disk`], so that a simulation can stand in for it.
 //!
-//! Invariants:
+//! Invariants of a log:
 //! - A record that [`Log::sync`] returned for is there after any crash, and readable.
 //! - What is read is a prefix of what was appended, in order; only synced records are read.
 //! - A record's [`Position`] never changes, and no record is ever found under another's: the
@@ -17,13 +20,14 @@
 //!
 //! On disk: segments named by the position of their first record (`00000000000000000000.seg`), each a
 //! row of records: length u32, CRC-32 u32, position u64 (big-endian), payload. Positions count
-//! bytes, so a record is found without an index.
+//! bytes, so a record is found without an index. Parts are such files with another name.
 #![forbid(unsafe_code)]
 
 mod disk;
 mod error;
 mod log;
 mod os;
+mod parts;
 mod reader;
 mod record;
 mod recover;
@@ -34,6 +38,7 @@ pub use disk::{Disk, DiskFile};
 pub use error::Error;
 pub use log::{Log, Options, Recovery};
 pub use os::OsDisk;
+pub use parts::{Met, PartReader, PartWriter, Parts, Usage};
 pub use reader::{Reader, Record};
 pub use record::HEAD;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::reader::Reader;
-use crate::record::{HEAD, Head, segment_name, segment_position};
+use crate::record::{encode, segment_name, segment_position};
 use crate::recover::find_end;
 use crate::{Disk, DiskFile, Error, Position};
 
@@ -151,19 +151,11 @@ impl<D: Disk> Log<D> {
     /// When the disk is full the log stays as it was and may be asked again.
     pub fn append(&mut self, payload: &[u8]) -> Result<Position, Error> {
         self.check_usable()?;
-        let too_large = || Error::TooLarge { size: payload.len(), limit: self.options.max_record };
-        let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
-        if payload.len() > self.options.max_record {
-            return Err(too_large());
-        }
+        let position = self.end();
+        encode(&mut self.buffer, position, payload, self.options.max_record)?;
         if self.active.length >= self.options.segment_bytes {
             self.roll()?;
         }
-        let position = self.end();
-        self.buffer.clear();
-        self.buffer.reserve(HEAD + payload.len());
-        self.buffer.extend_from_slice(&Head::new(position, length, payload).to_bytes());
-        self.buffer.extend_from_slice(payload);
         let written = self.active.file.write_at(&self.buffer, self.active.length);
         let span = self.buffer.len() as u64;
         self.buffer.shrink_to(KEEP);

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::{Disk, DiskFile};
@@ -25,6 +25,22 @@ impl OsDisk {
         }
         Ok(Self { directory: directory.to_owned() })
     }
+
+    /// The disk in `directory`, whether it is there or not: each operation tells.
+    pub fn unchecked(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+}
+
+/// Locks a file, which the system frees when it is closed; `None` when another has it. A file that was
+/// removed meanwhile is not found.
+fn take(file: File) -> io::Result<Option<File>> {
+    match file.try_lock() {
+        Ok(()) if file.metadata()?.nlink() == 0 => Err(io::ErrorKind::NotFound.into()),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 impl Disk for OsDisk {
@@ -38,11 +54,7 @@ impl Disk for OsDisk {
     fn lock(&self) -> io::Result<Option<File>> {
         let path = self.directory.join(LOCK);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        take(file)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -59,6 +71,19 @@ impl Disk for OsDisk {
 
     fn open(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).open(self.directory.join(name))
+    }
+
+    fn create_taken(&self, name: &str) -> io::Result<File> {
+        // Whoever looks for files that nobody has may have been faster.
+        take(self.create(name)?)?.ok_or_else(|| io::ErrorKind::ResourceBusy.into())
+    }
+
+    fn open_taken(&self, name: &str) -> io::Result<Option<File>> {
+        take(Disk::open(self, name)?)
+    }
+
+    fn size(&self, name: &str) -> io::Result<u64> {
+        Ok(std::fs::metadata(self.directory.join(name))?.len())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

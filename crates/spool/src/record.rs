@@ -1,6 +1,6 @@
 //! How a record looks in a segment.
 
-use crate::Position;
+use crate::{Error, Position};
 
 /// Bytes that each record takes beside its payload.
 pub const HEAD: usize = 16;
@@ -42,12 +42,38 @@ impl Head {
     }
 }
 
+/// Puts a whole record into `buffer`, in the place of what it held.
+pub(crate) fn encode(buffer: &mut Vec<u8>, position: Position, payload: &[u8], limit: usize) -> Result<(), Error> {
+    let too_large = || Error::TooLarge { size: payload.len(), limit };
+    let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
+    if payload.len() > limit {
+        return Err(too_large());
+    }
+    buffer.clear();
+    buffer.reserve(HEAD + payload.len());
+    buffer.extend_from_slice(&Head::new(position, length, payload).to_bytes());
+    buffer.extend_from_slice(payload);
+    Ok(())
+}
+
 fn checksum(length: u32, position: Position, payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&length.to_be_bytes());
     hasher.update(&position.to_be_bytes());
     hasher.update(payload);
     hasher.finalize()
+}
+
+/// A part's file name: parts sort by age.
+pub(crate) fn part_name(age: u64, owner: u64) -> String {
+    format!("{age:020}-{owner:016x}.part")
+}
+
+/// The age that a part's file name tells; `None` for other files.
+pub(crate) fn part_age(name: &str) -> Option<u64> {
+    let (age, owner) = name.strip_suffix(".part")?.split_once('-')?;
+    let (age, owner) = (age.parse().ok()?, u64::from_str_radix(owner, 16).ok()?);
+    (part_name(age, owner) == name).then_some(age)
 }
 
 /// A segment's file name.
@@ -80,6 +106,14 @@ mod tests {
         assert_eq!(segment_position(&segment_name(1234)), Some(1234));
         for other in ["lock", "1.seg", "0000000000000000000x.seg", "00000000000000000001.seg.bak"] {
             assert_eq!(segment_position(other), None);
+        }
+    }
+
+    #[test]
+    fn only_part_names_are_taken_for_parts() {
+        assert_eq!(part_age(&part_name(1234, u64::MAX)), Some(1234));
+        for other in ["lock", "1-1.part", "00000000000000001234-000000000000000A.part", "x.part", ".part", "-.part"] {
+            assert_eq!(part_age(other), None);
         }
     }
 }

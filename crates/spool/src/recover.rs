@@ -1,4 +1,4 @@
-//! Finding the end of the last segment after whatever ended the process before.
+//! Finding whole records after whatever ended the process before.
 
 use std::io;
 
@@ -26,15 +26,16 @@ pub(crate) fn find_end(file: &impl DiskFile, first: Position, max_record: usize)
     {
         valid += span;
     }
-    if valid < length && follows_whole_record(file, first, valid, length, max_record, &name)? {
+    let later = |at| next_whole_record(file, first, at, length, max_record).map_err(Error::io("read", &name));
+    if valid < length && later(valid)?.is_some() {
         let reason = "this record is not whole, but a later one is".to_owned();
         return Err(Error::Damaged { file: name, offset: valid, reason });
     }
     Ok(End { valid, torn: length - valid })
 }
 
-/// The span of the record at `offset`, when it is whole.
-fn whole_record(
+/// The span of the record at `offset`, when it is whole; its payload is left in `payload`.
+pub(crate) fn whole_record(
     file: &impl DiskFile,
     first: Position,
     offset: u64,
@@ -56,26 +57,26 @@ fn whole_record(
     Ok(head.covers(payload).then_some(head.span()))
 }
 
-/// Whether a whole record starts anywhere behind the damaged one's first byte.
-fn follows_whole_record(
+/// Where a whole record starts behind the first byte of the damaged one at `from`, if one does.
+pub(crate) fn next_whole_record(
     file: &impl DiskFile,
     first: Position,
     from: u64,
     length: u64,
     max_record: usize,
-    name: &str,
-) -> Result<bool, Error> {
+) -> io::Result<Option<u64>> {
     let mut tail = vec![0; (length - from) as usize];
-    file.read_exact_at(&mut tail, from).map_err(Error::io("read", name))?;
+    file.read_exact_at(&mut tail, from)?;
     for (at, window) in tail.windows(HEAD).enumerate().skip(1) {
         let Ok(head) = window.try_into().map(Head::from_bytes) else { continue };
-        if head.position != first + from + at as u64 || head.length as usize > max_record {
+        let offset = from + at as u64;
+        if head.position != first + offset || head.length as usize > max_record {
             continue;
         }
         let payload = tail.get(at + HEAD..).and_then(|rest| rest.get(..head.length as usize));
         if payload.is_some_and(|payload| head.covers(payload)) {
-            return Ok(true);
+            return Ok(Some(offset));
         }
     }
-    Ok(false)
+    Ok(None)
 }

@@ -40,6 +40,8 @@ struct State {
 
 #[derive(Debug, Default)]
 struct SimFile {
+    /// Somebody has it for himself.
+    taken: bool,
     visible: Vec<u8>,
     durable: Vec<u8>,
     /// Not synced yet.
@@ -202,7 +204,7 @@ impl SimDisk {
     }
 
     fn handle(&self, state: &State, index: usize) -> SimHandle {
-        SimHandle { disk: self.clone(), index, life: state.life }
+        SimHandle { disk: self.clone(), index, life: state.life, takes: false }
     }
 }
 
@@ -210,6 +212,7 @@ impl State {
     fn end_life(&mut self) {
         self.life += 1;
         self.locked = false;
+        self.files.iter_mut().for_each(|file| file.taken = false);
         self.power = None;
         self.failing_syncs = 0;
         self.failing_writes = 0;
@@ -275,6 +278,18 @@ impl Disk for SimDisk {
         Ok(self.handle(&state, index))
     }
 
+    fn create_taken(&self, name: &str) -> io::Result<SimHandle> {
+        self.create(name)?.take().ok_or_else(|| io::ErrorKind::ResourceBusy.into())
+    }
+
+    fn open_taken(&self, name: &str) -> io::Result<Option<SimHandle>> {
+        Ok(self.open(name)?.take())
+    }
+
+    fn size(&self, name: &str) -> io::Result<u64> {
+        self.open(name)?.len()
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.change()?.visible.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -297,6 +312,28 @@ pub struct SimHandle {
     disk: SimDisk,
     index: usize,
     life: u64,
+    /// It has the file for itself, until it goes.
+    takes: bool,
+}
+
+impl SimHandle {
+    /// The file for this handle alone; `None` when another has it.
+    fn take(mut self) -> Option<Self> {
+        let mut state = self.disk.state();
+        let taken = state.files.get_mut(self.index).map(|file| std::mem::replace(&mut file.taken, true));
+        drop(state);
+        self.takes = taken == Some(false);
+        self.takes.then_some(self)
+    }
+}
+
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if self.takes && state.life == self.life {
+            state.files[self.index].taken = false;
+        }
+    }
 }
 
 impl DiskFile for SimHandle {

@@ -47,6 +47,7 @@ mod installed {
     pub const RUNTIME: &str = "/run/api-sessions/";
     pub const SECRET: &str = "/etc/api-sessions/secret";
     pub const LOGS: &str = "/var/log/nginx/";
+    pub const SPOOL: &str = "/var/spool/";
     pub const PID: &str = "/run/nginx.pid";
     pub const USER: &str = "user www-data;";
 }
@@ -170,6 +171,7 @@ impl Config {
             .replace(installed::RUNTIME, &format!("{}/", self.runtime.display()))
             .replace(installed::SECRET, &secret.display().to_string())
             .replace(installed::LOGS, &within(""))
+            .replace(installed::SPOOL, &within(""))
             .replace(installed::PID, &within("nginx.pid"))
             .replace(installed::USER, user)
             .replacen("\nhttp {\n", &format!("\nhttp {{\n{temporary}"), 1);

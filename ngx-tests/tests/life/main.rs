@@ -10,5 +10,6 @@ mod processes;
 mod reload;
 mod single;
 mod site;
+mod spool;
 mod switching;
 mod upgrade;

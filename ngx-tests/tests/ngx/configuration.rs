@@ -7,5 +7,6 @@ mod inheritance;
 mod messages;
 mod scale;
 mod secrecy;
+mod spool;
 mod trial;
 mod variables;

@@ -8,7 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use shipper::simulation::{SimNet, SimPeer};
-use shipper::{Address, Batch, Clock, Options, Pushed, Shipper, Step};
+use shipper::{Address, Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Step};
+use spool::simulation::SimDisk;
 use wire::{EventTime, FrameReader, TAG_NODE, write_ack};
 
 pub fn address(port: u16) -> Address {
@@ -150,11 +151,13 @@ fn number(record: &[u8]) -> u64 {
 /// A queue of numbered events in front of a shipper, on a simulated network.
 pub struct Node {
     pub net: SimNet,
-    pub shipper: Shipper<SimNet>,
+    pub shipper: Shipper<SimNet, SimDisk>,
     pub queue: VecDeque<u64>,
     pub pulled: u64,
     pub ballast: usize,
     next: u64,
+    /// What the shipper said of its spool.
+    pub said: Vec<SpoolStatus>,
 }
 
 impl Node {
@@ -167,7 +170,21 @@ impl Node {
         let mut options = Options::new(vec![address(1)], seed.to_be_bytes());
         change(&mut options);
         let shipper = Shipper::new(net.clone(), options, seed, net.now());
-        Self { net, shipper, queue: VecDeque::new(), pulled: 0, ballast: 20, next: 0 }
+        Self { net, shipper, queue: VecDeque::new(), pulled: 0, ballast: 20, next: 0, said: Vec::new() }
+    }
+
+    /// Lets it keep on `disk` what the collector does not take.
+    pub fn with_spool(mut self, disk: &SimDisk, max_bytes: u64) -> Self {
+        // Nodes that share a disk begin one after the other, and tests number their events so.
+        let options = SpoolOptions { max_bytes, wall: self.next };
+        self.shipper = self.shipper.with_spool(disk.clone(), options, self.net.now());
+        self
+    }
+
+    /// Events from this one on.
+    pub fn numbered_from(mut self, first: u64) -> Self {
+        self.next = first;
+        self
     }
 
     pub fn add(&mut self, events: u64) {
@@ -181,11 +198,12 @@ impl Node {
 
     /// Steps until the shipper wants to be left alone for a while.
     pub fn step(&mut self) -> Step {
-        let Self { shipper, queue, pulled, ballast, net, .. } = self;
+        let Self { shipper, queue, pulled, ballast, net, said, .. } = self;
         let mut change = None;
         loop {
             let step = shipper.step(net.now(), &mut |batch: &mut Batch| pull(batch, queue, pulled, *ballast));
             change = step.change.or(change);
+            said.extend(step.spool.clone());
             if step.wake > net.now() {
                 return Step { change, ..step };
             }

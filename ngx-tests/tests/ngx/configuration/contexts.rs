@@ -13,7 +13,7 @@ enum Kind {
 
 use Kind::{Http, Level, Location};
 
-const DIRECTIVES: [(&str, Kind); 13] = [
+const DIRECTIVES: [(&str, Kind); 14] = [
     ("wallarm_sessions on", Level),
     ("wallarm_session_application shop", Level),
     ("wallarm_session_key request.header.X-A", Level),
@@ -26,6 +26,7 @@ const DIRECTIVES: [(&str, Kind); 13] = [
     ("wallarm_session_node one", Http),
     ("wallarm_session_queue 100", Http),
     ("wallarm_session_batch size=10", Http),
+    ("wallarm_session_spool spool", Http),
     ("wallarm_session_status", Location),
 ];
 
@@ -105,6 +106,7 @@ fn what_may_be_said_once_is_refused_when_a_level_says_it_twice() {
         ("wallarm_session_queue 1", "wallarm_session_queue 2"),
         ("wallarm_session_batch size=1", "wallarm_session_batch interval=1s"),
         ("wallarm_session_secret secret", "wallarm_session_secret ./secret"),
+        ("wallarm_session_spool spool", "wallarm_session_spool other max=20m"),
     ] {
         assert_said_twice(&trial, first, second, &format!("{first};\n{second};"));
     }

@@ -487,6 +487,44 @@ pub const ROWS: &[Row] = &[
         "wallarm_session_batch size=1 interval=1s size=1;",
         r#"invalid number of arguments in "wallarm_session_batch" directive"#,
     ),
+    // wallarm_session_spool: who owns and may write the directory is in `spool`.
+    row("wallarm_session_spool;", r#"invalid number of arguments in "wallarm_session_spool" directive"#),
+    row("wallarm_session_spool a max=1g b;", r#"invalid number of arguments in "wallarm_session_spool" directive"#),
+    row("wallarm_session_spool spool mx=1g;", r#""wallarm_session_spool" has the option "mx=1g", expected "max=""#),
+    row("wallarm_session_spool spool 1g;", r#""wallarm_session_spool" has the option "1g", expected "max=""#),
+    row(
+        "wallarm_session_spool spool max=much;",
+        r#""wallarm_session_spool" "much" is no size, expected a number with k, m or g, as in "1g""#,
+    ),
+    row(
+        "wallarm_session_spool spool max=0;",
+        r#""wallarm_session_spool" "0" is no size, expected a number with k, m or g, as in "1g""#,
+    ),
+    row(
+        "wallarm_session_spool spool max=-1g;",
+        r#""wallarm_session_spool" "-1g" is no size, expected a number with k, m or g, as in "1g""#,
+    ),
+    row(
+        "wallarm_session_spool spool max=99999999999g;",
+        r#""wallarm_session_spool" "99999999999g" is no size, expected a number with k, m or g, as in "1g""#,
+    ),
+    row(
+        "wallarm_session_spool spool max=16383k;",
+        r#""wallarm_session_spool" has "max=16383k", expected at least "max=16m""#,
+    ),
+    row("wallarm_session_spool short;", r#""wallarm_session_spool" "FOLDER/short" is no directory"#),
+    row(
+        "wallarm_session_spool short/spool;",
+        r#""wallarm_session_spool" directory "FOLDER/short/spool" cannot be looked at: Not a directory (os error 20)"#,
+    ),
+    row(
+        "wallarm_session_spool nowhere/spool;",
+        r#""wallarm_session_spool" directory "FOLDER/nowhere/spool" cannot be made: the one above it is not there"#,
+    ),
+    row(
+        "wallarm_session_spool folder;",
+        r#""wallarm_session_spool" directory "FOLDER/folder" holds "x", which is no part of a spool, expected a directory of its own"#,
+    ),
     // wallarm_session_status
     row(
         "server { location / { wallarm_session_status on; } }",

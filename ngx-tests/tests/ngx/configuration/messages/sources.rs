@@ -4,19 +4,20 @@ use std::fs;
 
 use ngx_tests::folder;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "src/args.rs",
     "src/collector_address.rs",
     "src/config.rs",
     "src/directives.rs",
     "src/location.rs",
+    "src/spool_directory.rs",
     "crates/capture/src/source.rs",
     "crates/capture/src/source/decoders.rs",
     "crates/capture/src/source/segments.rs",
 ];
 
 /// What no row can show, and where it is shown instead.
-pub const ELSEWHERE: [&str; 9] = [
+pub const ELSEWHERE: [&str; 15] = [
     // Nothing that a configuration says makes NGINX run out of memory, or lose its core.
     "no memory for",
     "no main configuration",
@@ -28,6 +29,14 @@ pub const ELSEWHERE: [&str; 9] = [
     "together with the inherited ones",
     // By another user: `secrecy`. Here it stands for a file that is missing.
     "file \"{path}\" cannot be read",
+    // Owners and modes of the directory: `spool`.
+    "can be written by others",
+    "is out of reach of the workers' user",
+    "of another user",
+    "cannot be written by the user of NGINX",
+    "is used for something else",
+    // As the one for a file, of a directory that may be looked at and not read.
+    "directory \"{}\" cannot be read",
     // Too long for a line: the tests of `capture`.
     "has a path of more than",
     // On every level: `contexts`.
