@@ -7,7 +7,8 @@ use collector::endpoints::{Endpoints, Figures, ShapeId};
 use collector::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
 use collector::store::memory::MemoryStore;
 use collector::store::{
-    Batch, CommonQuery, Position, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError, TailQuery, Tailed,
+    Batch, CommonQuery, Position, RequestsPage, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError,
+    TailQuery, Tailed,
 };
 use fastrand::Rng;
 
@@ -151,7 +152,7 @@ impl Store for SimStore {
         self.inner.parts(session, as_of)
     }
 
-    fn requests(&self, query: &RequestsQuery) -> Result<Vec<Request>, StoreError> {
+    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
         self.inner.requests(query)
     }
 
@@ -165,6 +166,10 @@ impl Store for SimStore {
 
     fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
         self.inner.tail(query)
+    }
+
+    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {
+        self.inner.behind(query)
     }
 
     fn stats(&self, query: &collector::store::StatsQuery) -> Result<collector::store::Stats, StoreError> {
