@@ -28,6 +28,7 @@ pub const AT_CONFIGURATION: &[&str] = &[
     "set_queue",
     "set_secret",
     "set_sessions",
+    "set_spool",
     "set_status_page",
 ];
 /// As a process begins.

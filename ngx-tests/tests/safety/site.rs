@@ -11,6 +11,7 @@ pub fn config(planted: &str) -> Config {
     wallarm_session_node here;
     wallarm_session_queue 100;
     wallarm_session_batch size=10 interval=100ms;
+    wallarm_session_spool spool;
     wallarm_session_application shop;
     wallarm_session_key request.header.X-Key;
     wallarm_session_context request.header.X-Context;

@@ -1,10 +1,11 @@
 //! The way of an event from a worker to the store, in one thread and on simulated time: the shipped
-//! shipper, log, journal, connection and applier, on a simulated network, disk and store.
+//! shipper, spool, log, journal, connection and applier, on a simulated network, disks and store.
 //!
-//! Each seed is one schedule of workers, cuts, delays, full disks, failing syncs and crashes at any
+//! Each seed is one schedule of workers, cuts, delays, full disks, failing syncs, killed workers and crashes at any
 //! operation. What must hold whatever happens is in `world.rs`. `SEED_FROM` and `SEED_COUNT` choose
 //! other schedules than the hundred that always run.
 
+mod node_disk;
 mod server;
 mod store;
 mod worker;
@@ -42,6 +43,7 @@ fn the_schedules_meet_what_they_are_made_for() {
     }
     let Report { stored, crashes, power_cuts, cut_logs, resent, duplicates, dropped, left, discarded, aside, .. } =
         total;
+    let Report { kills, node_crashes, spooled, fetched, spool_full, .. } = total;
     for (what, count) in [
         ("stored", stored),
         ("crashes", crashes),
@@ -53,6 +55,11 @@ fn the_schedules_meet_what_they_are_made_for() {
         ("events left at a worker's end", left),
         ("events too old", discarded),
         ("records set aside", aside),
+        ("killed workers", kills),
+        ("power cuts of the node", node_crashes),
+        ("events that went to the spool", spooled),
+        ("events that came from it", fetched),
+        ("events for which it had no room", spool_full),
     ] {
         assert!(count > 0, "no schedule has {what}");
     }
@@ -76,6 +83,31 @@ fn a_release_of_what_is_not_safe_in_the_store_is_found() {
 #[test]
 fn a_store_that_forgets_seq_numbers_is_found() {
     assert!(is_found(Plant::ForgetSeqs));
+}
+
+#[test]
+fn a_spool_that_does_not_sync_is_found() {
+    assert!(is_found(Plant::StoreWithoutSync));
+}
+
+#[test]
+fn a_spool_whose_new_files_are_not_synced_by_name_is_found() {
+    assert!(is_found(Plant::ForgetNames));
+}
+
+#[test]
+fn a_spool_that_takes_parts_of_living_workers_is_found() {
+    assert!(is_found(Plant::TakeWhatOthersHave));
+}
+
+#[test]
+fn a_spool_that_removes_parts_before_their_acks_is_found() {
+    assert!(is_found(Plant::RemoveBeforeAck));
+}
+
+#[test]
+fn a_spool_whose_parts_are_not_taken_over_whole_is_found() {
+    assert!(is_found(Plant::SkipLastRecord));
 }
 
 /// Whether one of the schedules sees a bug that was put in on purpose.

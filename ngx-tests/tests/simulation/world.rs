@@ -1,8 +1,11 @@
-//! One schedule: workers, a collector that crashes and comes back, and what must hold all the time.
+//! One schedule: workers of a node that end, are killed, or lose their machine, a collector that crashes and comes
+//! back, and what must hold all the time.
 //!
 //! - A worker counts an event as safe only when the collector has promised it.
 //! - In the end, when everything works again, every event that was not dropped is in the store
-//!   exactly once, and those that are missing are as many as the workers counted.
+//!   exactly once, and those that are missing are as many as the workers counted: what they held in memory
+//!   when they went, and what the spool had no room for.
+//! - The spool stays within its limit, and is empty in the end.
 //! - What the collector promised is in the store, whatever became of the worker.
 //! - Work goes on after every fault.
 
@@ -18,9 +21,10 @@ use shipper::simulation::{Faults, SimNet};
 use shipper::{Address, Clock};
 use spool::simulation::SimDisk;
 
+use crate::node_disk::NodeDisk;
 use crate::server::{Died, Server};
 use crate::store::SimStore;
-use crate::worker::{Kind, Worker};
+use crate::worker::{Counts, Kind, NodeSpool, Past, Worker};
 
 /// A bug put in on purpose, to see that the schedules find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,16 @@ pub enum Plant {
     AckRefused,
     ReleaseBeforeCheckpoint,
     ForgetSeqs,
+    /// The memory of a batch is given back before its bytes are on the node's disk.
+    StoreWithoutSync,
+    /// The same for the name of its file.
+    ForgetNames,
+    /// A part is read while another worker writes or reads it.
+    TakeWhatOthersHave,
+    /// A part is removed when it is read, not when it is acknowledged.
+    RemoveBeforeAck,
+    /// Who takes a part over stops before its end.
+    SkipLastRecord,
 }
 
 /// What a schedule met.
@@ -46,6 +60,11 @@ pub struct Report {
     pub left: u64,
     pub discarded: u64,
     pub aside: u64,
+    pub kills: u64,
+    pub node_crashes: u64,
+    pub spooled: u64,
+    pub fetched: u64,
+    pub spool_full: u64,
 }
 
 impl Report {
@@ -61,6 +80,11 @@ impl Report {
         self.left += other.left;
         self.discarded += other.discarded;
         self.aside += other.aside;
+        self.kills += other.kills;
+        self.node_crashes += other.node_crashes;
+        self.spooled += other.spooled;
+        self.fetched += other.fetched;
+        self.spool_full += other.spool_full;
     }
 }
 
@@ -74,8 +98,10 @@ pub struct World {
     disk: SimDisk,
     store: Arc<SimStore>,
     server: Option<Server>,
+    /// The workers' disk; `None` in schedules without a spool.
+    spool: Option<NodeSpool>,
     workers: Vec<Worker>,
-    ended: Vec<Worker>,
+    ended: Vec<Past>,
     /// What the collector acknowledged.
     promised: BTreeSet<Id>,
     plant: Plant,
@@ -89,11 +115,19 @@ impl World {
         let net = SimNet::new(rng.u64(..), begin);
         let address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
         let wall = Micros(20_000 * 86_400_000_000 + rng.i64(0..86_400_000_000));
-        let workers = (0..rng.usize(1..4)).map(|_| Worker::new(&net, &mut rng, &address)).collect();
+        let spool = (rng.u32(0..4) > 0).then(|| NodeSpool {
+            disk: NodeDisk::new(rng.u64(..), plant),
+            max_bytes: if rng.bool() { rng.u64(5_000..100_000) } else { 1 << 22 },
+        });
+        let mut workers = Vec::new();
+        for _ in 0..rng.usize(1..4) {
+            workers.push(Worker::new(&net, &mut rng, &address, spool.as_ref(), wall));
+        }
         let disk = SimDisk::new(rng.u64(..));
         let store = Arc::new(SimStore::new(plant == Plant::ForgetSeqs));
         let (ended, promised, report) = (Vec::new(), BTreeSet::new(), Report::default());
-        Self { rng, net, begin, wall, address, disk, store, server: None, workers, ended, promised, plant, report }
+        let server = None;
+        Self { rng, net, begin, wall, address, disk, store, server, spool, workers, ended, promised, plant, report }
     }
 
     pub fn run(mut self) -> Result<Report, String> {
@@ -104,9 +138,15 @@ impl World {
             }
         }
         self.heal();
-        let deadline = self.net.now() + Duration::from_secs(120);
-        while !self.workers.iter().all(Worker::is_done) {
+        let mut least = u64::MAX;
+        let mut deadline = self.net.now();
+        while self.waiting() > 0 {
             self.advance()?;
+            // What waits on the disk comes one chunk after the other.
+            if self.waiting() < least {
+                least = self.waiting();
+                deadline = self.net.now() + Duration::from_secs(120);
+            }
             if self.net.now() > deadline {
                 return Err("nothing moves on after all faults have ended".into());
             }
@@ -149,6 +189,20 @@ impl World {
             4 => self.store.interrupt_after(rng.usize(0..3)),
             _ => self.disk.set_capacity(u64::MAX),
         }
+        let Some(NodeSpool { disk: NodeDisk { disk, .. }, .. }) = &self.spool else { return };
+        match rng.u32(0..12) {
+            0 => disk.fail_syncs(rng.u32(1..4)),
+            1 => disk.fail_writes(rng.u32(1..4)),
+            2 => disk.set_capacity(rng.u64(0..20_000)),
+            3 => disk.fail_directory_after(rng.u32(0..6)),
+            _ => disk.set_capacity(u64::MAX),
+        }
+    }
+
+    /// Events in memory and files on the node's disk.
+    fn waiting(&self) -> u64 {
+        let files = self.spool.as_ref().map_or(0, |spool| spool.disk.disk.files().len() as u64);
+        self.workers.iter().map(Worker::in_memory).sum::<u64>() + files
     }
 
     fn heal(&mut self) {
@@ -156,6 +210,11 @@ impl World {
         self.disk.set_capacity(u64::MAX);
         self.disk.fail_syncs(0);
         self.disk.fail_writes(0);
+        if let Some(NodeSpool { disk: NodeDisk { disk, .. }, .. }) = &self.spool {
+            disk.set_capacity(u64::MAX);
+            disk.fail_syncs(0);
+            disk.fail_writes(0);
+        }
     }
 
     fn tick(&mut self) -> Result<(), String> {
@@ -170,9 +229,14 @@ impl World {
             if rng.f64() < 0.02 {
                 worker.report(now);
             }
-            if rng.f64() < 0.005 {
-                self.replace_worker(at);
+            match rng.u32(0..1000) {
+                0..5 => self.replace_worker(at),
+                5..8 => self.kill_worker(at),
+                _ => {}
             }
+        }
+        if self.rng.u32(0..1000) < 4 {
+            self.crash_node();
         }
         match self.rng.u32(0..1000) {
             0..12 => self.crash(true),
@@ -187,6 +251,11 @@ impl World {
         for worker in &mut self.workers {
             worker.step(&self.net);
             worker.check()?;
+        }
+        if let Some(spool) = &self.spool
+            && spool.disk.bytes() > spool.max_bytes
+        {
+            return Err(format!("the spool has {} bytes, its limit is {}", spool.disk.bytes(), spool.max_bytes));
         }
         match &self.server {
             Some(_) => {
@@ -249,26 +318,73 @@ impl World {
 
     /// A worker ends, as on a reload, and another takes its place.
     fn replace_worker(&mut self, at: usize) {
-        let fresh = Worker::new(&self.net, &mut self.rng, &self.address);
+        let fresh = self.fresh_worker();
         if let Some(place) = self.workers.get_mut(at) {
             let mut worker = std::mem::replace(place, fresh);
             let time = Duration::from_millis(self.rng.u64(0..900));
             self.report.left += worker.end(&self.net, time);
-            self.ended.push(worker);
+            self.ended.push(worker.bury());
         }
     }
 
-    fn all_workers(&self) -> impl Iterator<Item = &Worker> {
-        self.workers.iter().chain(&self.ended)
+    fn fresh_worker(&mut self) -> Worker {
+        let now = self.now();
+        Worker::new(&self.net, &mut self.rng, &self.address, self.spool.as_ref(), now)
+    }
+
+    /// `kill -9`, maybe in the middle of a write to the disk.
+    fn kill_worker(&mut self, at: usize) {
+        let fresh = self.fresh_worker();
+        let Some(place) = self.workers.get_mut(at) else { return };
+        let mut worker = std::mem::replace(place, fresh);
+        if let Some(spool) = &self.spool
+            && self.rng.bool()
+        {
+            spool.disk.disk.fail_writes(1);
+            worker.step(&self.net);
+            spool.disk.disk.fail_writes(0);
+        }
+        self.report.left += worker.in_memory();
+        self.report.kills += 1;
+        self.ended.push(worker.bury());
+    }
+
+    /// The node's machine loses its power and comes back.
+    fn crash_node(&mut self) {
+        for at in 0..self.workers.len() {
+            self.kill_worker(at);
+        }
+        if let Some(spool) = &self.spool {
+            spool.disk.disk.crash();
+        }
+        self.report.node_crashes += 1;
+    }
+
+    /// Each worker there was, and whether it runs.
+    fn all_workers(&self) -> impl Iterator<Item = (&Past, bool)> {
+        self.workers.iter().map(|worker| (&worker.past, true)).chain(self.ended.iter().map(|past| (past, false)))
+    }
+
+    /// What all of them counted.
+    fn counts(&self) -> Counts {
+        let ended = self.ended.iter().map(|past| past.counts);
+        self.workers.iter().map(Worker::counts).chain(ended).fold(Counts::default(), |sum, more| Counts {
+            resent: sum.resent + more.resent,
+            spooled: sum.spooled + more.spooled,
+            fetched: sum.fetched + more.fetched,
+            spool_full: sum.spool_full + more.spool_full,
+            spool_damaged: sum.spool_damaged + more.spool_damaged,
+        })
     }
 
     /// What workers count as safe was promised.
     fn check_promises(&self) -> Result<(), String> {
         for worker in &self.workers {
-            let from = Id([worker.instance, [0; 8]].concat().try_into().unwrap_or_default());
-            let to = Id([worker.instance, [0xff; 8]].concat().try_into().unwrap_or_default());
+            let Past { instance, requests, .. } = &worker.past;
+            let from = Id([*instance, [0; 8]].concat().try_into().unwrap_or_default());
+            let to = Id([*instance, [0xff; 8]].concat().try_into().unwrap_or_default());
             let promised = self.promised.range(from..=to).count() as u64;
-            let broken = worker.requests.iter().filter(|request| request.kind == Kind::Broken).count() as u64;
+            let broken = requests.iter().filter(|request| request.kind == Kind::Broken).count() as u64;
             if worker.acked() > promised + broken {
                 return Err(format!("{} events count as acknowledged, {promised} were", worker.acked()));
             }
@@ -283,9 +399,12 @@ impl World {
             return Err(format!("{id} is stored {times} times"));
         }
         let mut expected = 0;
-        for worker in self.all_workers() {
+        let Counts { resent, spooled, fetched, spool_full, spool_damaged } = self.counts();
+        let gone = spool_full + spool_damaged;
+        for (worker, runs) in self.all_workers() {
             let dropped: BTreeSet<Id> = worker.dropped.iter().copied().collect();
-            let ended = !self.workers.iter().any(|running| running.instance == worker.instance);
+            // Those of others, which events are gone, is not known.
+            let ended = !runs || gone > 0;
             for request in &worker.requests {
                 let there = stored.contains_key(&request.id);
                 let must = request.kind == Kind::Kept
@@ -303,12 +422,13 @@ impl World {
             }
         }
         let missing = expected - stored.len() as u64;
-        if missing > self.report.left {
-            return Err(format!("{missing} events are missing, the workers counted {}", self.report.left));
+        if missing > self.report.left + gone {
+            return Err(format!("{missing} events are missing, the workers counted {}", self.report.left + gone));
         }
-        self.report.served = self.all_workers().map(|worker| worker.requests.len() as u64).sum();
-        self.report.dropped = self.all_workers().map(|worker| worker.dropped.len() as u64).sum();
-        self.report.resent = self.all_workers().map(Worker::resent).sum();
+        self.report.served = self.all_workers().map(|(worker, _)| worker.requests.len() as u64).sum();
+        self.report.dropped = self.all_workers().map(|(worker, _)| worker.dropped.len() as u64).sum();
+        (self.report.resent, self.report.spooled) = (resent, spooled);
+        (self.report.fetched, self.report.spool_full) = (fetched, spool_full);
         self.report.stored = stored.len() as u64;
         Ok(())
     }
