@@ -187,6 +187,9 @@ pub struct SessionPart {
     pub duration_ms: u64,
     /// Requests in the part.
     pub requests: u64,
+    /// Of them, those in which values were counted: all, or of a very long part about the newest 100,000. What is
+    /// told of noise, users, addresses, networks, endpoints, statuses and methods is told of these.
+    pub counted: u64,
     /// Of them, those that rules call noise.
     pub noise: u64,
     /// Requests that the window leaves; `None` without one.

@@ -106,6 +106,7 @@ const SESSION: &[&str] = &[
     "labels",
     "noise",
     "network_labels",
+    "counted",
 ];
 
 const REQUEST: &[&str] = &[

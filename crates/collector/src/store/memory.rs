@@ -360,6 +360,7 @@ fn part(id: Id, day: Day, rows: &[&Row]) -> SessionPart {
         last_seen,
         duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
         requests: rows.len() as u64,
+        counted: rows.len() as u64,
         noise: requests().filter(|r| r.noise).count() as u64,
         matched: None,
         ip_count: ips.len() as u64,

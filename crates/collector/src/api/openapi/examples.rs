@@ -38,6 +38,7 @@ pub(in crate::api) fn part() -> SessionPart {
         last_seen: AT,
         duration_ms: 60_000,
         requests: 12,
+        counted: 12,
         ips: vec!["192.0.2.7".to_owned()],
         ip_count: 1,
         user_agents: vec!["Mozilla/5.0".to_owned()],

@@ -70,6 +70,13 @@ pub(super) const LAST_ROLE: Fact = Fact {
     of_pieces: "min(p.last_role)",
 };
 
-/// All of them, in the order of their columns.
+/// Where the first of its rows stands; a column of every piece.
+pub(super) const FIRST_POS: Fact =
+    Fact { name: "first_pos", kind: "UBIGINT", of_rows: "min(r.pos)", of_pieces: "min(p.first_pos)" };
+/// Where the last one does.
+pub(super) const LAST_POS: Fact =
+    Fact { name: "last_pos", kind: "UBIGINT", of_rows: "max(r.pos)", of_pieces: "max(p.last_pos)" };
+
+/// Those that pieces hold for filters and orders, in the order of their columns.
 pub(super) const FACTS: [Fact; 10] =
     [FIRST_SEEN, LAST_SEEN, REQUESTS, BYTES_IN, BYTES_OUT, MCP, USERS, IPS, LAST_USER, LAST_ROLE];

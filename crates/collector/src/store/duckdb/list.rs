@@ -8,13 +8,14 @@ use duckdb::types::Value;
 
 use super::facts::{self, Fact};
 use super::filter::Compiled;
+use super::latest::Latest;
 use super::pieces::{Extent, within};
 use super::read::select;
 use super::statement::Statement;
 use super::{halves, joined};
 use crate::endpoints::Endpoints;
 use crate::model::{Day, Id};
-use crate::store::{Place, Position, SessionsBy, SessionsQuery, StoreError, Window};
+use crate::store::{Place, Position, SessionsBy, SessionsOrder, SessionsQuery, StoreError, Window};
 
 /// A page's parts of the day: where each stands, and how many requests window and filter leave.
 pub(super) fn page(
@@ -25,6 +26,30 @@ pub(super) fn page(
     rows: usize,
     compiled: &Compiled,
 ) -> Result<Vec<(Place, u64)>, StoreError> {
+    let usual = query.order == SessionsOrder::default() && query.mcp.is_none();
+    if usual && compiled.requests.is_empty() && compiled.session.is_empty() {
+        let latest = Latest::of(connection, day, extent, query.after, rows)?;
+        if latest.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = page_of(connection, day, query, extent, rows, compiled, &latest.ids)?;
+        if latest.holds(&found, rows) {
+            return Ok(found);
+        }
+    }
+    page_of(connection, day, query, extent, rows, compiled, &[])
+}
+
+/// Likewise, of some sessions, or of all.
+fn page_of(
+    connection: &Connection,
+    day: Day,
+    query: &SessionsQuery,
+    extent: &Extent,
+    rows: usize,
+    compiled: &Compiled,
+    ids: &[Id],
+) -> Result<Vec<(Place, u64)>, StoreError> {
     let key = key(query.order.by).0;
     let direction = if query.order.ascending { "ASC" } else { "DESC" };
     let statement = Statement::of("SELECT sid_hi, sid_lo, matched, key FROM (SELECT sid_hi, sid_lo, matched")
@@ -34,7 +59,7 @@ pub(super) fn page(
         .add(behind(query, day))
         .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
         .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
-    let with = with(query, compiled, extent).add(statement);
+    let with = with(query, compiled, extent, ids).add(statement);
     select(connection, day, &with.text, with.values, |row| {
         Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
     })
@@ -48,7 +73,7 @@ pub(super) fn count(
     extent: &Extent,
     compiled: &Compiled,
 ) -> Result<u64, StoreError> {
-    let statement = with(query, compiled, extent).add("SELECT count(*)").add(listed(query, compiled));
+    let statement = with(query, compiled, extent, &[]).add("SELECT count(*)").add(listed(query, compiled));
     let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
     Ok(counts.into_iter().sum())
 }
@@ -65,9 +90,9 @@ fn key(by: SessionsBy) -> (&'static str, &'static [Fact]) {
 }
 
 /// The relations `s` and, where the filter speaks of requests, `hits`.
-fn with(query: &SessionsQuery, compiled: &Compiled, extent: &Extent) -> Statement {
+fn with(query: &SessionsQuery, compiled: &Compiled, extent: &Extent, ids: &[Id]) -> Statement {
     let scope = scope(query.as_of, None);
-    let mut sessions = sessions(compiled, extent, &scope, query.window, None);
+    let mut sessions = sessions(compiled, extent, &scope, query.window, ids);
     if !compiled.requests.is_empty() {
         sessions = sessions
             .add(", hits AS (SELECT r.sid_hi, r.sid_lo, count(*) AS matched FROM {day}.requests AS r")
@@ -134,17 +159,17 @@ pub(super) fn scope(as_of: Position, session: Option<Id>) -> Statement {
     }
 }
 
-/// `WITH` the relation `s` of all sessions, or of one: their facts, how many of their requests the window
+/// `WITH` the relation `s` of some sessions, or of all: their facts, how many of their requests the window
 /// leaves, and how many of those in `scope` each count of the filter finds.
 pub(super) fn sessions(
     compiled: &Compiled,
     extent: &Extent,
     scope: &Statement,
     window: Window,
-    session: Option<Id>,
+    ids: &[Id],
 ) -> Statement {
     let mut with = Statement::of("WITH ")
-        .add(extent.pieces(&compiled.facts, window, session.as_slice()))
+        .add(extent.pieces(&compiled.facts, window, ids))
         .add(", facts AS (SELECT p.sid_hi, p.sid_lo, sum(p.matched)::UBIGINT AS in_window");
     for fact in &compiled.facts {
         with = with.add(format!(", {} AS {}", fact.of_pieces, fact.name).as_str());

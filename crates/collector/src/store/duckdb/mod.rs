@@ -18,8 +18,10 @@ mod facts;
 mod files;
 mod filter;
 mod glob;
+mod latest;
 mod list;
 mod network;
+mod parts;
 mod pieces;
 mod positions;
 mod read;
@@ -326,6 +328,8 @@ impl DuckStore {
     /// Runs `query` on all days while no file can go away.
     fn read<T>(&self, query: impl Fn(&Connection, &[Day]) -> Result<T, StoreError>) -> Result<T, StoreError> {
         for _ in 0..RUNS {
+            // Whoever waits for the files gets them first.
+            self.readers.wait_cleared();
             let _attached = self.attached.read().unwrap_or_else(PoisonError::into_inner);
             let days: Vec<_> = self.days().keys().copied().collect();
             if let Some(answer) = self.readers.with(|connection| query(connection, &days))? {
@@ -491,7 +495,7 @@ impl Store for DuckStore {
             places.sort_by(|(a, _), (b, _)| query.order.compare(a, b));
             places.truncate(query.limit);
             let extent = |day| self.extent(day, query.as_of);
-            let mut found = read::listed(connection, query, &places, extent, &self.shapes.endpoints)?;
+            let mut found = parts::listed(connection, query, &places, extent, &self.shapes.endpoints)?;
             name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
             Ok(found)
         })
@@ -511,7 +515,7 @@ impl Store for DuckStore {
         self.read(|connection, days| {
             let wanted = days.iter().map(|&day| (day, vec![session])).collect();
             let extent = |day| self.extent(day, as_of);
-            let mut found = read::parts(connection, &wanted, extent, &self.shapes.endpoints)?;
+            let mut found = parts::parts(connection, &wanted, extent, &self.shapes.endpoints)?;
             found.reverse();
             name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
             Ok(found)

@@ -193,6 +193,14 @@ impl Extent {
         pieces.add(")")
     }
 
+    /// When sessions were seen, several times for one, its last time among them.
+    pub(super) fn seen(&self) -> Statement {
+        Statement::of("SELECT sid_hi, sid_lo, last_seen AS seen FROM {day}.pieces")
+            .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]))
+            .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, r.ts FROM {day}.requests AS r WHERE ")
+            .add(between(self.tail(), self.as_of))
+    }
+
     /// How the chunks stand to a window, neighbours of one kind together: from where, to where.
     fn spans(&self, window: Window) -> Vec<(Side, Position, Position)> {
         let mut spans: Vec<(Side, Position, Position)> = Vec::new();

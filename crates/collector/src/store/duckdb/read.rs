@@ -1,22 +1,21 @@
 //! Queries on one day file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::engine::failed;
 use super::filter::{self, Compiled};
-use super::pieces::{self, Extent, within};
+use super::pieces::{Extent, within};
 use super::statement::Statement;
 use super::{facts, halves, joined, list, sql};
 use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
 use crate::geo;
-use crate::model::{Attack, Day, EndpointCount, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, SessionPart, Who};
-use crate::store::parts::{self, Named, status_class};
+use crate::model::{Attack, Day, Graphql, Id, KeyCount, Mcp, Micros, Param, Request, Who};
+use crate::store::parts::{self, Named};
 use crate::store::{
-    Arrival, PAGE_BYTES, Place, Position, RequestPlace, RequestsQuery, SeqRange, SessionsQuery, StoreError, TailQuery,
-    Window,
+    Arrival, PAGE_BYTES, Position, RequestPlace, RequestsQuery, SeqRange, StoreError, TailQuery, Window,
 };
 
 /// Runs a statement with bound values and reads each row.
@@ -37,7 +36,7 @@ fn limit(rows: usize) -> Value {
     Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
-fn id_values(ids: &[Id]) -> Vec<Value> {
+pub(super) fn id_values(ids: &[Id]) -> Vec<Value> {
     ids.iter().flat_map(|&id| <[u64; 2]>::from(halves(id))).map(Value::UBigInt).collect()
 }
 
@@ -64,63 +63,6 @@ pub(super) fn known(connection: &Connection, day: Day, ids: &[Id]) -> Result<Vec
     select(connection, day, &text, id_values(ids), |row| Ok(joined(row.get(0)?, row.get(1)?)))
 }
 
-/// The parts at some places, in the order of the places.
-pub(super) fn listed(
-    connection: &Connection,
-    query: &SessionsQuery,
-    places: &[(Place, u64)],
-    extent: impl Fn(Day) -> Extent,
-    endpoints: &Endpoints,
-) -> Result<Vec<SessionPart>, StoreError> {
-    let mut wanted: BTreeMap<Day, Vec<Id>> = BTreeMap::new();
-    places.iter().for_each(|(place, _)| wanted.entry(place.day).or_default().push(place.id));
-    let parts = parts(connection, &wanted, extent, endpoints)?;
-    let mut found: HashMap<_, _> = parts.into_iter().map(|part| ((part.day, part.id), part)).collect();
-    let matched = |count| Some(count).filter(|_| query.narrowed);
-    let in_order = places.iter().filter_map(|(place, count)| {
-        found.remove(&(place.day, place.id)).map(|part| SessionPart { matched: matched(*count), ..part })
-    });
-    Ok(in_order.collect())
-}
-
-/// The parts that some sessions have on some days, the oldest first.
-///
-/// Rows of all days are read into one table first, so that the number of statements is not that of the days.
-pub(super) fn parts(
-    connection: &Connection,
-    wanted: &BTreeMap<Day, Vec<Id>>,
-    extent: impl Fn(Day) -> Extent,
-    endpoints: &Endpoints,
-) -> Result<Vec<SessionPart>, StoreError> {
-    let Some(&first) = wanted.keys().next() else { return Ok(Vec::new()) };
-    for (&day, ids) in wanted {
-        let begin = if day == first { sql::BEGIN_PICKED } else { sql::ADD_PICKED };
-        let pick = Statement::of(begin)
-            .add(Statement::with(sql::PICK, [Value::Int(day.0)]))
-            .add(extent(day).reach(connection, day, ids)?)
-            .add(pieces::among(ids));
-        select(connection, day, &pick.text, pick.values, |_| Ok(()))?;
-    }
-    let mut parts = totals(connection, first)?;
-    fill(connection, first, &mut parts)?;
-    fill_endpoints(connection, first, &mut parts, endpoints)?;
-    connection.execute_batch(sql::UNPICK).map_err(failed(&format!("reading {first}")))?;
-    for (&day, ids) in wanted {
-        let attacks = sql::ATTACK_KINDS
-            .replace("{ids}", &sql::values(ids.len(), 2))
-            .replace("{limit}", &parts::KINDS.to_string());
-        let mut bound = vec![Value::Int(day.0)];
-        bound.extend(id_values(ids));
-        bound.push(Value::UBigInt(extent(day).as_of()));
-        for found in select(connection, day, &attacks, bound, |row| Found::read(row, |row| row.get::<_, String>(5)))? {
-            if let Some(part) = parts.get_mut(&found.part) {
-                part.attacks.insert(found.value, found.requests);
-            }
-        }
-    }
-    Ok(parts.into_values().collect())
-}
-
 /// Who some sessions are on the day.
 pub(super) fn named(
     connection: &Connection,
@@ -138,162 +80,6 @@ pub(super) fn named(
         Ok((joined(row.get(0)?, row.get(1)?), Named { user: who(2)?, role: who(4)? }))
     })?;
     Ok(found.into_iter().collect())
-}
-
-/// Parts by day and session.
-type Parts = BTreeMap<(Day, Id), SessionPart>;
-
-fn totals(connection: &Connection, day: Day) -> Result<Parts, StoreError> {
-    let rows = select(connection, day, sql::TOTALS, Vec::new(), |row| {
-        let (first_seen, last_seen) = (Micros(row.get(4)?), Micros(row.get(5)?));
-        Ok(SessionPart {
-            day: Day(row.get(0)?),
-            id: joined(row.get(1)?, row.get(2)?),
-            requests: row.get(3)?,
-            first_seen,
-            last_seen,
-            duration_ms: (last_seen.0.saturating_sub(first_seen.0) / 1000) as u64,
-            bytes_in: row.get(6)?,
-            bytes_out: row.get(7)?,
-            mcp: row.get(8)?,
-            noise: row.get(9)?,
-            ..SessionPart::default()
-        })
-    })?;
-    Ok(rows.into_iter().map(|part| ((part.day, part.id), part)).collect())
-}
-
-/// One of the values that a part's requests have.
-struct Found<T> {
-    part: (Day, Id),
-    requests: u64,
-    /// How many different ones the part has.
-    distinct: u64,
-    value: T,
-}
-
-impl<T> Found<T> {
-    fn read(row: &Row, value: impl FnOnce(&Row) -> duckdb::Result<T>) -> duckdb::Result<Self> {
-        Ok(Self {
-            part: (Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)),
-            requests: row.get(3)?,
-            distinct: row.get(4)?,
-            value: value(row)?,
-        })
-    }
-}
-
-const BUSIEST: &str = "times DESC";
-const LAST_SEEN: &str = "max(ts) DESC";
-
-/// Fills in what is a list of values, from the picked rows.
-fn fill(connection: &Connection, day: Day, parts: &mut Parts) -> Result<(), StoreError> {
-    let mut texts = |column: &str, limit, add: fn(&mut SessionPart, Found<String>)| {
-        let text = sql::top(column, &format!("{column} <> ''"), BUSIEST, limit);
-        each(connection, day, &text, parts, |row| row.get::<_, String>(5), add)
-    };
-    texts("app", parts::APPLICATIONS, |part, found| part.applications.push(found.value))?;
-    texts("ip", parts::IPS, |part, found| {
-        part.ip_count = found.distinct;
-        part.ips.push(found.value);
-    })?;
-    texts("country", parts::COUNTRIES, |part, found| part.countries.push(found.value))?;
-    texts("network", parts::NETWORKS, |part, found| {
-        part.network_labels.extend(geo::label(&found.value));
-        part.networks.push(found.value);
-    })?;
-    texts("ua", parts::USER_AGENTS, |part, found| part.user_agents.push(found.value))?;
-    texts("host", parts::HOSTS, |part, found| part.hosts.push(found.value))?;
-
-    let methods = sql::top("method", "true", BUSIEST, parts::KINDS);
-    each(
-        connection,
-        day,
-        &methods,
-        parts,
-        |row| row.get::<_, String>(5),
-        |part, found| {
-            part.methods.insert(found.value, found.requests);
-        },
-    )?;
-    let statuses = sql::top("status", "true", BUSIEST, usize::from(u16::MAX));
-    each(
-        connection,
-        day,
-        &statuses,
-        parts,
-        |row| row.get::<_, u16>(5),
-        |part, found| {
-            *part.statuses.entry(status_class(found.value)).or_default() += found.requests;
-        },
-    )?;
-    let keys = sql::top("key_source, key_name, key_value, key_hashed", "true", BUSIEST, parts::KEYS);
-    each(
-        connection,
-        day,
-        &keys,
-        parts,
-        |row| key(row, 5),
-        |part, found| {
-            part.keys.push(KeyCount { requests: Some(found.requests), ..found.value });
-        },
-    )?;
-    let who = |row: &Row| Ok(Who { value: row.get(5)?, hashed: row.get(6)? });
-    let users = sql::top("user_value, user_hashed", "user_value IS NOT NULL", LAST_SEEN, parts::USERS);
-    each(connection, day, &users, parts, who, |part, found| {
-        part.user_count = found.distinct;
-        part.users.push(found.value);
-    })?;
-    let roles = sql::top("role_value, role_hashed", "role_value IS NOT NULL", LAST_SEEN, parts::USERS);
-    each(connection, day, &roles, parts, who, |part, found| part.roles.push(found.value))?;
-    for part in parts.values_mut() {
-        part.user = part.users.first().cloned();
-        part.role = part.roles.first().cloned();
-    }
-    Ok(())
-}
-
-/// Fills in the endpoints: shapes of one name are one endpoint.
-fn fill_endpoints(
-    connection: &Connection,
-    day: Day,
-    parts: &mut Parts,
-    endpoints: &Endpoints,
-) -> Result<(), StoreError> {
-    let mut counts: HashMap<(Day, Id), HashMap<String, u64>> = HashMap::new();
-    let found = select(connection, day, sql::PICKED_ENDPOINTS, Vec::new(), |row| {
-        let request = Request { host: row.get(5)?, method: row.get(6)?, path: row.get(7)?, ..Request::default() };
-        let endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(4)?.map(ShapeId), &request);
-        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), endpoint, row.get::<_, u64>(3)?))
-    })?;
-    for (part, endpoint, requests) in found {
-        *counts.entry(part).or_default().entry(endpoint).or_default() += requests;
-    }
-    for (part, counts) in counts {
-        let Some(part) = parts.get_mut(&part) else { continue };
-        part.endpoint_count = counts.len() as u64;
-        let of = |(endpoint, requests)| EndpointCount { endpoint, requests };
-        part.top_endpoints = counts.into_iter().map(of).collect();
-        part.top_endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
-        part.top_endpoints.truncate(parts::ENDPOINTS);
-    }
-    Ok(())
-}
-
-fn each<T>(
-    connection: &Connection,
-    day: Day,
-    text: &str,
-    parts: &mut Parts,
-    value: impl Fn(&Row) -> duckdb::Result<T>,
-    add: impl Fn(&mut SessionPart, Found<T>),
-) -> Result<(), StoreError> {
-    for found in select(connection, day, text, Vec::new(), |row| Found::read(row, &value))? {
-        if let Some(part) = parts.get_mut(&found.part) {
-            add(part, found);
-        }
-    }
-    Ok(())
 }
 
 /// Shapes of a day whose figures are told.
@@ -360,7 +146,7 @@ pub(super) fn requests_in_order(
         conditions = conditions.add(Statement::with(text, values));
     }
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
+        true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
@@ -494,6 +280,8 @@ fn details<T>(
     if of.is_empty() {
         return Ok(Some(Vec::new()));
     }
+    // One request is told whole: what may come as one bounds it.
+    let bytes = if of.len() == 1 { u64::MAX } else { bytes };
     let text = text.replace("{arrivals}", &sql::values(of.len(), 2));
     let arrivals = of.iter().flat_map(|(arrival, _)| [Value::UBigInt(arrival.pos), Value::UInt(arrival.ordinal)]);
     let mut all = 0;
@@ -501,10 +289,11 @@ fn details<T>(
         all = row.get::<_, u64>(8)?;
         Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, read(row)?))
     })?;
-    Ok(Some(found).filter(|_| all <= bytes || of.len() == 1))
+    Ok(Some(found).filter(|_| all <= bytes))
 }
 
-fn key(row: &Row, at: usize) -> duckdb::Result<KeyCount> {
+/// A grouping key, in four columns.
+pub(super) fn key(row: &Row, at: usize) -> duckdb::Result<KeyCount> {
     Ok(KeyCount {
         source: row.get(at)?,
         name: row.get(at + 1)?,

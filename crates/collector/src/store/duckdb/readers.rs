@@ -58,6 +58,7 @@ pub(super) struct Clearing<'a>(&'a Pool);
 impl Drop for Clearing<'_> {
     fn drop(&mut self) {
         self.0.lock().clear_from = None;
+        self.0.returned.notify_all();
     }
 }
 
@@ -96,6 +97,15 @@ impl Readers {
         Clearing(&self.pool)
     }
 
+    /// Waits while queries make way.
+    pub(super) fn wait_cleared(&self) {
+        let asked = Instant::now();
+        let mut state = self.pool.lock();
+        while state.clear_from.is_some() && asked.elapsed() < MAX_WAIT {
+            state = self.pool.returned.wait_timeout(state, WATCH).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Takes connections of another engine from now on; none is lent.
     pub(super) fn replace(&self, root: Connection) {
         let mut state = self.pool.lock();
@@ -108,12 +118,15 @@ impl Pool {
     fn take(&self, interest: &Interest) -> Result<Option<(u64, Connection)>, StoreError> {
         let asked = Instant::now();
         let mut state = self.lock();
-        while state.running.len() >= LIMIT {
+        loop {
             if interest.is_lost() {
                 return Err(StoreError::GivenUp { doing: "waiting to run a query".into() });
             }
             if state.is_cleared() {
                 return Ok(None);
+            }
+            if state.running.len() < LIMIT {
+                break;
             }
             let left = MAX_WAIT.saturating_sub(asked.elapsed());
             if left.is_zero() {

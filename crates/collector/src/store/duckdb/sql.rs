@@ -1,5 +1,6 @@
 //! All SQL there is. `{day}` stands for a day file's schema; values are always bound.
 
+pub(super) mod picked;
 pub(super) mod story;
 
 use super::statement::Statement;
@@ -111,45 +112,6 @@ pub(super) const KNOWN: &str = "
 SELECT DISTINCT id_hi, id_lo FROM {day}.requests
 WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
 
-/// Before [`PICK`] of the first day, and of the others.
-pub(super) const BEGIN_PICKED: &str = "CREATE OR REPLACE TEMP TABLE picked AS";
-pub(super) const ADD_PICKED: &str = "INSERT INTO temp.picked";
-/// The rows of some sessions, read once for all that is asked of them; a condition over `r` follows. Bound: day.
-pub(super) const PICK: &str = "
-SELECT ?::INTEGER AS day, pos, ordinal, ts, sid_hi, sid_lo, app, host, method, path, status, bytes_in, bytes_out, ip, ua,
-       key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
-       mcp_method IS NOT NULL AS mcp, shape, country, network, noise
-FROM {day}.requests AS r WHERE ";
-
-/// Forgets what [`PICK`] read.
-pub(super) const UNPICK: &str = "DROP TABLE IF EXISTS temp.picked";
-
-/// One row for each picked session. Sums stop at the largest number instead of failing.
-pub(super) const TOTALS: &str = "
-SELECT day, sid_hi, sid_lo, count(*), min(ts), max(ts),
-       least(sum(bytes_in), 18446744073709551615)::UBIGINT, least(sum(bytes_out), 18446744073709551615)::UBIGINT,
-       bool_or(mcp), count(*) FILTER (noise)
-FROM picked GROUP BY day, sid_hi, sid_lo";
-
-/// The first values of a column or several for each picked session, how often each occurs, and how
-/// many there are in all.
-pub(super) fn top(columns: &str, condition: &str, order: &str, limit: usize) -> String {
-    format!(
-        "SELECT day, sid_hi, sid_lo, count(*) AS times, count(*) OVER (PARTITION BY day, sid_hi, sid_lo), {columns}
-         FROM picked WHERE {condition} GROUP BY day, sid_hi, sid_lo, {columns}
-         QUALIFY row_number() OVER (PARTITION BY day, sid_hi, sid_lo ORDER BY {order}, {columns}) <= {limit}
-         ORDER BY day, sid_hi, sid_lo, {order}, {columns}"
-    )
-}
-
-/// How often each picked session used what an endpoint is told by: a shape, or without one the request.
-pub(super) const PICKED_ENDPOINTS: &str = "
-SELECT day, sid_hi, sid_lo, count(*), shape, own_host, own_method, own_path
-FROM (SELECT day, sid_hi, sid_lo, shape, CASE WHEN shape IS NULL THEN host ELSE '' END AS own_host,
-             CASE WHEN shape IS NULL THEN method ELSE '' END AS own_method,
-             CASE WHEN shape IS NULL THEN path ELSE '' END AS own_path FROM picked)
-GROUP BY ALL";
-
 /// The shapes that most requests have, and how often each has a value. Bound: how many shapes, how many rows.
 pub(super) fn figures(value: &str) -> String {
     format!(
@@ -172,14 +134,6 @@ pub(super) fn two_digits(column: &str) -> String {
 pub(super) const NAMED: &str = "
  SELECT sid_hi, sid_lo, user.value, user.hashed, role.value, role.hashed
  FROM (SELECT sid_hi, sid_lo, min(last_user) AS user, min(last_role) AS role FROM pieces GROUP BY sid_hi, sid_lo)";
-
-/// Attacks of the picked sessions by type. Bound: day, the ids, as_of.
-pub(super) const ATTACK_KINDS: &str = "
-SELECT ?::INTEGER, sid_hi, sid_lo, count(*) AS times, 0::BIGINT, kind
-FROM {day}.attacks SEMI JOIN (VALUES {ids}) AS wanted(hi, lo) ON sid_hi = hi AND sid_lo = lo
-WHERE pos < ? GROUP BY sid_hi, sid_lo, kind
-QUALIFY row_number() OVER (PARTITION BY sid_hi, sid_lo ORDER BY times DESC, kind) <= {limit}
-ORDER BY sid_hi, sid_lo, times DESC, kind";
 
 /// Columns of a request, in the order in which they are read.
 const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, conn, n, node, app, host, method,

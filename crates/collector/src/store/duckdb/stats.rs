@@ -108,7 +108,7 @@ fn statement(
 fn counted(day: Day, query: &StatsQuery, extent: &Extent, compiled: &Compiled, named: &Statement) -> Statement {
     let scope = list::scope(query.as_of, query.session);
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(compiled, extent, &scope, query.window, query.session), sql::WITH_SESSION),
+        true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
     let groups: String = (0..).zip(&query.group_by).map(|(n, by)| format!(", {} AS g{n}", column(by))).collect();

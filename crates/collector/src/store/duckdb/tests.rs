@@ -1,7 +1,7 @@
 //! What holds for the files and the engine, beyond what every store promises.
 
 use super::*;
-use crate::store::{Interest, Row, SeqRange};
+use crate::store::{Interest, Row, SeqRange, SessionsBy, SessionsOrder};
 
 const DAY: Day = Day(20_000);
 
@@ -248,6 +248,18 @@ fn sessions(day: Day, from: Position, to: Position, rows: u32) -> Batch {
     whole
 }
 
+/// Checkpoints until all session rows are made that are due.
+fn settle(store: &DuckStore) {
+    let chunks = || store.chunks().values().map(Vec::len).sum::<usize>();
+    loop {
+        let before = chunks();
+        store.checkpoint().unwrap();
+        if chunks() == before {
+            break;
+        }
+    }
+}
+
 fn lasts(store: &DuckStore) -> Vec<(Id, u64)> {
     let query = SessionsQuery { as_of: u64::MAX, limit: 100, ..SessionsQuery::default() };
     store.sessions(&query).unwrap().into_iter().map(|part| (part.id, part.requests)).collect()
@@ -263,7 +275,7 @@ fn session_rows_are_made_of_what_is_due_and_never_twice() {
     assert_eq!(chunks(), [], "4 rows wait for a fifth");
     store.apply(&sessions(DAY, 2, 4, 20)).unwrap();
     let before = lasts(&store);
-    store.checkpoint().unwrap();
+    settle(&store);
     let made = chunks();
     assert!(made.len() > 1, "many rows make several chunks: {made:?}");
     store.checkpoint().unwrap();
@@ -282,7 +294,7 @@ fn session_rows_that_are_gone_or_of_another_version_are_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     store.apply(&sessions(DAY, 0, 3, 10)).unwrap();
-    store.checkpoint().unwrap();
+    settle(&store);
     let (whole, made) = (lasts(&store), store.chunks()[&DAY].clone());
     assert!(!made.is_empty());
     drop(store);
@@ -294,7 +306,7 @@ fn session_rows_that_are_gone_or_of_another_version_are_made_anew() {
         let kept = spoil == "SELECT 1";
         assert_eq!(store.chunks()[&DAY].is_empty(), !kept, "{spoil}");
         assert_eq!(lasts(&store), whole, "{spoil}");
-        store.checkpoint().unwrap();
+        settle(&store);
         assert_eq!((lasts(&store), store.chunks()[&DAY].clone()), (whole.clone(), made.clone()), "{spoil}");
     }
 }
@@ -387,7 +399,7 @@ fn session_rows_that_cannot_be_made_are_tried_ever_more_seldom_and_made_in_the_e
     }
     assert_eq!(store.mended().pieces_unmade, 5);
     pieces::load(&store.writer(), DAY).unwrap();
-    for _ in 0..20 {
+    for _ in 0..40 {
         store.checkpoint().unwrap();
     }
     assert_eq!(store.chunks()[&DAY].len(), 3);
@@ -400,7 +412,85 @@ fn session_rows_are_made_of_so_many_requests_however_these_lie_in_the_log() {
     let store = open(dir.path()).unwrap();
     store.apply(&sessions(DAY, 0, 40, 1)).unwrap();
     store.apply(&sessions(DAY, 1000, 1001, 1)).unwrap();
-    store.checkpoint().unwrap();
+    settle(&store);
     let rows: Vec<_> = store.chunks()[&DAY].iter().map(|chunk| chunk.rows).collect();
     assert_eq!(rows, [5; 8]);
+}
+
+#[test]
+fn of_a_very_long_part_the_newest_requests_are_counted_and_that_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let mut whole = sessions(DAY, 0, 100, 10);
+    for row in &mut whole.days.get_mut(&DAY).unwrap().rows {
+        // One session has nearly all, of which the first half is of another address.
+        row.request.session_id = Id([(row.arrival.ordinal == 9) as u8; 16]);
+        row.request.ip = ["192.0.2.1", "192.0.2.2"][(row.arrival.pos / 50) as usize].into();
+        row.request.status = 200;
+    }
+    store.apply(&whole).unwrap();
+    for checkpointed in [false, true] {
+        if checkpointed {
+            store.checkpoint().unwrap();
+            // What came since is a part of it, too.
+            store.apply(&sessions(DAY, 100, 101, 1)).unwrap();
+        }
+        let wanted = BTreeMap::from([(DAY, vec![Id([0; 16]), Id([1; 16])])]);
+        let extent = |day| store.extent(day, u64::MAX);
+        let of = |counted| {
+            let parts =
+                store.read(|connection, _| parts::parts_of(connection, &wanted, extent, &store.endpoints(), counted));
+            parts.unwrap()
+        };
+        let (long, short) = (&of(120)[0], &of(120)[1]);
+        assert_eq!((long.requests, short.requests, short.counted), (900 + u64::from(checkpointed), 100, 100));
+        assert!((100..=140).contains(&long.counted), "{}", long.counted);
+        assert_eq!((long.ips.as_slice(), short.ip_count), (["192.0.2.2".to_owned()].as_slice(), 2));
+        assert_eq!(long.statuses.values().sum::<u64>(), long.counted);
+        assert_eq!(
+            (long.first_seen, long.last_seen.0 / 1_000_000),
+            (DAY.start(), DAY.start().0 / 1_000_000 + if checkpointed { 100 } else { 99 })
+        );
+        // Whatever is counted, what is small is told whole.
+        assert_eq!(of(100)[1], of(u64::MAX)[1]);
+        assert_eq!(of(u64::MAX)[0].counted, long.requests);
+    }
+}
+
+#[test]
+fn the_sessions_seen_last_are_found_among_many_and_behind_busy_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { memory: 128 << 20, threads: 1, chunk_rows: 1000 };
+    let store = DuckStore::open(dir.path(), &dir.path().join("temp"), limits).unwrap();
+    let put = |pos: Position, from: i64, sessions: &[u16]| {
+        let rows = (0..).zip(sessions).map(|(ordinal, session)| {
+            let mut row = Row { arrival: crate::store::Arrival { pos, ordinal }, ..Row::default() };
+            row.request.session_id = Id((u128::from(*session) << 3).to_be_bytes());
+            // Some begin at the same time.
+            row.request.ts = Micros(DAY.start().0 + (from + i64::from(ordinal)) / 2);
+            row
+        });
+        let day = DayBatch { rows: rows.collect(), ..DayBatch::default() };
+        store.apply(&Batch { from: pos, to: pos + 1, days: BTreeMap::from([(DAY, day)]) }).unwrap();
+    };
+    put(0, 0, &(0..2000u32).map(|n| (n * 7919 % 600) as u16).collect::<Vec<_>>());
+    store.checkpoint().unwrap();
+    put(1, 2000, &(0..300u32).map(|n| (n * 31 % 600) as u16).collect::<Vec<_>>());
+    put(2, 2300, &(0..6000u32).map(|n| (1000 + n % 3) as u16).collect::<Vec<_>>());
+    let by = |by, after, limit| {
+        let order = SessionsOrder { by, ascending: false };
+        store.sessions(&SessionsQuery { order, as_of: u64::MAX, after, limit, ..SessionsQuery::default() }).unwrap()
+    };
+    let order = SessionsOrder::default();
+    let mut all = by(SessionsBy::Requests, None, 1000);
+    all.sort_by(|one, other| order.compare(&order.place(one), &order.place(other)));
+    assert_eq!(all.len(), 603);
+    let (mut walked, mut after) = (Vec::new(), None);
+    loop {
+        let page = by(order.by, after, 20);
+        let Some(last) = page.last() else { break };
+        after = Some(order.place(last));
+        walked.extend(page);
+    }
+    assert_eq!(walked, all);
 }

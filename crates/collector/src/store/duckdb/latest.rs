@@ -1,0 +1,63 @@
+//! The sessions of a day that were seen last: found by what was seen last, without a look at all sessions.
+
+use std::collections::HashSet;
+
+use duckdb::Connection;
+use duckdb::types::Value;
+
+use super::joined;
+use super::pieces::Extent;
+use super::read::select;
+use super::statement::Statement;
+use crate::model::{Day, Id};
+use crate::store::{Place, StoreError};
+
+/// Pieces and requests that are looked at: a session may have many.
+const SEEN: usize = 5000;
+/// Sessions beyond those of a page, as some may stand on earlier pages.
+const MORE: usize = 50;
+
+/// Sessions among which those are that were seen last.
+pub(super) struct Latest {
+    pub(super) ids: Vec<Id>,
+    /// No other was seen after it; `None` when there are no others.
+    others: Option<i64>,
+}
+
+impl Latest {
+    /// Looks for those of a page of so many rows, behind a place.
+    pub(super) fn of(
+        connection: &Connection,
+        day: Day,
+        extent: &Extent,
+        after: Option<Place>,
+        rows: usize,
+    ) -> Result<Self, StoreError> {
+        let after = after.filter(|after| after.day == day).and_then(|after| i64::try_from(after.key).ok());
+        let bounds = [Value::BigInt(after.unwrap_or(i64::MAX)), Value::BigInt(SEEN as i64)];
+        let Statement { text, values } = Statement::of("SELECT sid_hi, sid_lo, seen FROM (")
+            .add(extent.seen())
+            .add(Statement::with(") WHERE seen <= ? ORDER BY seen DESC LIMIT ?", bounds));
+        let seen = select(connection, day, &text, values, |row| {
+            Ok((joined(row.get(0)?, row.get(1)?), row.get::<_, i64>(2)?))
+        })?;
+        let (mut ids, mut known) = (Vec::new(), HashSet::new());
+        for &(id, seen) in &seen {
+            if known.contains(&id) {
+                continue;
+            }
+            if ids.len() >= rows.saturating_mul(2).saturating_add(MORE) {
+                return Ok(Self { ids, others: Some(seen) });
+            }
+            known.insert(id);
+            ids.push(id);
+        }
+        Ok(Self { ids, others: seen.last().filter(|_| seen.len() == SEEN).map(|(_, seen)| *seen) })
+    }
+
+    /// Whether what was found among them is a page of so many rows, or all there is.
+    pub(super) fn holds(&self, found: &[(Place, u64)], rows: usize) -> bool {
+        let Some(others) = self.others else { return true };
+        found.len() >= rows && found.last().is_none_or(|(last, _)| last.key > others.into())
+    }
+}
