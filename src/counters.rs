@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use capture::Undecoded;
 use nginx_sys::ngx_worker;
 
+use crate::lives::{self, Lives};
+
 /// Workers beyond this share slots.
 const SLOTS: usize = 128;
 
@@ -109,6 +111,8 @@ counters! {
     /// Requests that no session record will tell of, by reason.
     Counter dropped_unsent_at_exit = "dropped_total" { reason = "unsent_at_exit" },
     /// Requests that no session record will tell of, by reason.
+    Counter dropped_worker_killed = "dropped_total" { reason = "worker_killed" },
+    /// Requests that no session record will tell of, by reason.
     Counter dropped_spool_full = "dropped_total" { reason = "spool_full" },
     /// Requests that no session record will tell of, by reason.
     Counter dropped_spool_damaged = "dropped_total" { reason = "spool_damaged" },
@@ -159,6 +163,7 @@ pub(crate) struct Shared {
     pub(crate) cycle: Count,
     /// Bytes on disk, of all workers together.
     pub(crate) spool_bytes: Count,
+    pub(crate) lives: Lives,
 }
 
 /// Which cycle of the master has begun last: another one than at the start of a process tells it that
@@ -192,6 +197,9 @@ pub(crate) enum Dropped {
     MemoryFull,
     NoFlusher,
     UnsentAtExit,
+    /// Of another process, which was killed.
+    WorkerKilled,
+    /// Of any process, from the spool.
     SpoolFull,
     SpoolDamaged,
     Failed,
@@ -205,12 +213,16 @@ pub(crate) fn dropped(reason: Dropped, n: u64) {
             Dropped::MemoryFull => &counters.dropped_memory_full,
             Dropped::NoFlusher => &counters.dropped_no_flusher,
             Dropped::UnsentAtExit => &counters.dropped_unsent_at_exit,
+            Dropped::WorkerKilled => &counters.dropped_worker_killed,
             Dropped::SpoolFull => &counters.dropped_spool_full,
             Dropped::SpoolDamaged => &counters.dropped_spool_damaged,
             Dropped::Failed => &counters.dropped_failed,
         };
         place.add(n);
     };
+    if !matches!(reason, Dropped::WorkerKilled | Dropped::SpoolFull | Dropped::SpoolDamaged) {
+        lives::settled(n);
+    }
     count(&LOCAL);
     if shared().is_some() {
         count(current());
@@ -230,12 +242,13 @@ impl Counters {
         })
     }
 
-    fn each_drop(&self) -> [&Count; 7] {
+    fn each_drop(&self) -> [&Count; 8] {
         [
             &self.dropped_queue_full,
             &self.dropped_memory_full,
             &self.dropped_no_flusher,
             &self.dropped_unsent_at_exit,
+            &self.dropped_worker_killed,
             &self.dropped_spool_full,
             &self.dropped_spool_damaged,
             &self.dropped_failed,

@@ -22,6 +22,7 @@ use crate::clock::now_micros;
 use crate::config::{MainConf, Queue};
 use crate::counters::{self, Count, Dropped};
 use crate::guard::{guard_thread, planted};
+use crate::lives;
 use crate::log;
 use crate::worker::Link;
 
@@ -30,6 +31,8 @@ const BUSY_NAP: Duration = Duration::from_millis(10);
 const IDLE_NAP: Duration = Duration::from_millis(50);
 /// How often the node tells the collector of itself.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it looks for workers that were killed.
+const OTHERS_INTERVAL: Duration = Duration::from_secs(1);
 /// Enough for the deepest JSON that is read; far from the default 2 MiB.
 const STACK: usize = 512 << 10;
 
@@ -40,6 +43,8 @@ pub(crate) struct Flusher {
     say: Sender<Said>,
     about: About,
     published: Published,
+    /// When to look for workers that were killed.
+    others_due: Instant,
 }
 
 /// Ends the thread.
@@ -83,7 +88,7 @@ impl Flusher {
         let (plans, spool) = (conf.plans.clone(), conf.spool.as_ref().map(|spool| spool.max));
         let about = About { instance, facts: Arc::clone(&facts), queue, plans, spool, due: now };
         let intake = Intake { waiting, give_back, link, facts, undecoded: Undecoded::default(), pulled: false };
-        Ok(Self { shipper, intake, say, about, published: Published::default() })
+        Ok(Self { shipper, intake, say, about, published: Published::default(), others_due: now })
     }
 
     /// Starts the thread.
@@ -128,6 +133,10 @@ impl Flusher {
         if now >= self.about.due {
             self.about.due = now + REPORT_INTERVAL;
             self.report();
+        }
+        if now >= self.others_due {
+            self.others_due = now + OTHERS_INTERVAL;
+            counters::dropped(Dropped::WorkerKilled, lives::take_lost());
         }
         let Self { shipper, intake, .. } = self;
         intake.pulled = false;
@@ -176,6 +185,8 @@ impl Flusher {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = counters::current();
         let last = &mut self.published;
+        let live = get(&shipped.acked_events) - get(&shipped.fetched_events);
+        lives::settled(last.settled.grown(live + get(&shipped.spooled_events)));
         last.sent.carry(get(&shipped.sent_events), &counters.sent_events);
         last.acked.carry(get(&shipped.acked_events), &counters.acked_events);
         last.spooled.carry(get(&shipped.spooled_events), &counters.spooled_events);
@@ -380,6 +391,8 @@ pub(crate) fn clear_gauges() {
 /// How far the shipper's numbers were carried over.
 #[derive(Default)]
 struct Published {
+    /// Own events that are acknowledged or on disk.
+    settled: Carried,
     sent: Carried,
     acked: Carried,
     spooled: Carried,

@@ -23,6 +23,7 @@ mod filters;
 mod flusher;
 mod guard;
 mod headers;
+mod lives;
 mod location;
 mod log;
 #[cfg(feature = "module-list")]

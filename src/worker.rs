@@ -22,7 +22,7 @@ use crate::counters::Dropped;
 use crate::entropy::random_bytes;
 use crate::flusher::{self, Exit, Flusher, Said};
 use crate::guard::{self, guard};
-use crate::{counters, log, module};
+use crate::{counters, lives, log, module};
 
 /// How often the timer looks for what the flusher has to say.
 const TICK: Duration = Duration::from_secs(1);
@@ -147,6 +147,7 @@ pub(crate) unsafe fn start(cycle: *mut ngx_cycle_t) {
             return;
         }
         counters::begin_instance();
+        lives::begin();
         let worker = Box::new(Worker::new(conf));
         WORKER.store(Box::into_raw(worker), Ordering::Relaxed);
         start_timer();
@@ -189,6 +190,7 @@ impl Worker {
     fn begin(&mut self) -> Option<(Box<Snapshot>, wire::Seq)> {
         let counters = counters::current();
         counters.seen.add(1);
+        lives::seen();
         let seq = wire::Seq { instance: self.instance, number: self.next_seq };
         self.next_seq += 1;
         self.link.next_seq.store(self.next_seq, Ordering::Relaxed);
@@ -341,6 +343,7 @@ pub(crate) unsafe fn record(fill: impl FnOnce(&mut Snapshot) -> Option<()>) {
         // It could not be started, and that was said; or, without a master process, sessions were switched
         // off while the request was under way.
         counters::current().seen.add(1);
+        lives::seen();
         return counters::dropped(Dropped::NoFlusher, 1);
     };
     let Some((mut snapshot, seq)) = worker.begin() else { return };

@@ -73,7 +73,7 @@ async fn what_a_worker_could_not_deliver_before_its_end_is_counted() {
 }
 
 #[tokio::test]
-async fn a_killed_worker_takes_along_what_it_held_and_the_counters_tell_how_much() {
+async fn a_killed_worker_takes_along_what_it_held_and_a_living_one_tells_how_much() {
     const LATER: usize = 5;
     let mut collector = Collector::new().unwrap();
     let one = config().replace("worker_processes 2;", "worker_processes 1;").unwrap();
@@ -97,10 +97,14 @@ async fn a_killed_worker_takes_along_what_it_held_and_the_counters_tell_how_much
     wait::until("the later requests", wait::LONG, async || (rest.stored().await.ok()? == LATER as u64).then_some(()))
         .await
         .unwrap();
-    let acknowledged = async || nginx.counters().await.ok().filter(|counters| counters.sum(ACKNOWLEDGED) > 0);
-    let counters = wait::until("the acknowledgement", wait::LONG, acknowledged).await.unwrap();
-    let lost = counters.sum(SEEN) - counters.sum(ACKNOWLEDGED) - counters.sum(DROPPED);
-    assert_eq!(lost, REQUESTS as u64, "{counters:?}");
+    let told = async || {
+        let counters = nginx.counters().await.ok()?;
+        (counters.sum(ACKNOWLEDGED) > 0 && counters.sum(DROPPED) > 0).then_some(counters)
+    };
+    let counters = wait::until("the acknowledgement and the loss", wait::LONG, told).await.unwrap();
+    let lost = counters.sum_with(DROPPED, "reason=\"worker_killed\"");
+    assert_eq!((lost, counters.sum(DROPPED)), (REQUESTS as u64, REQUESTS as u64), "{counters:?}");
+    assert_eq!(counters.sum(SEEN), counters.sum(ACKNOWLEDGED) + lost, "{counters:?}");
     assert_eq!(ids(&nginx).len(), REQUESTS + LATER);
     nginx.stop_allowing(&["exited on signal 9"]).unwrap();
 }

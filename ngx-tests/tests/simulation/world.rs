@@ -207,6 +207,8 @@ impl World {
 
     fn heal(&mut self) {
         self.net.set_faults(Faults::default());
+        // Power that is off may have hurt nobody so far: it comes back.
+        self.crash(true);
         self.disk.set_capacity(u64::MAX);
         self.disk.fail_syncs(0);
         self.disk.fail_writes(0);
