@@ -219,22 +219,17 @@ impl Rest {
         Err(RestError::Refused { path: path.to_owned(), status, body })
     }
 
-    /// A whole list, page by page.
-    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, RestError> {
-        self.list_of(path, "").await
-    }
-
-    /// The rows that a filter leaves of a list.
-    async fn list_of<T: DeserializeOwned>(&self, path: &str, filter: &str) -> Result<Vec<T>, RestError> {
+    /// The rows that parameters leave of a list, page by page.
+    async fn list_of<T: DeserializeOwned>(&self, path: &str, narrowed: &str) -> Result<Vec<T>, RestError> {
         let mut rows = Vec::new();
-        let mut from = format!("{path}?page_size=1000{filter}");
+        let mut from = format!("{path}?page_size=1000{narrowed}");
         for _ in 0..MOST_PAGES {
             let page: Page<T> = self.json(&from).await?;
             rows.extend(page.rows);
             match page.next_page_token {
                 Some(token) => {
                     let token = utf8_percent_encode(&token, NON_ALPHANUMERIC);
-                    from = format!("{path}?page_size=1000{filter}&page_token={token}");
+                    from = format!("{path}?page_size=1000{narrowed}&page_token={token}");
                 }
                 None => return Ok(rows),
             }
@@ -244,17 +239,17 @@ impl Rest {
 
     /// All sessions (their parts), the last seen first.
     pub async fn sessions(&self) -> Result<Vec<Session>, RestError> {
-        self.list("/sessions").await
+        self.list_of("/sessions", "&noise=show").await
     }
 
     /// Those of AI agents.
     pub async fn mcp_sessions(&self) -> Result<Vec<Session>, RestError> {
-        self.list_of("/sessions", "&mcp=true").await
+        self.list_of("/sessions", "&mcp=true&noise=show").await
     }
 
     /// All requests of a session, in order.
     pub async fn requests(&self, session: &str) -> Result<Vec<Request>, RestError> {
-        self.list(&format!("/sessions/{session}/requests")).await
+        self.list_of(&format!("/sessions/{session}/requests"), "&noise=show").await
     }
 
     /// Requests stored, over all sessions.

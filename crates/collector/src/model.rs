@@ -188,9 +188,9 @@ pub struct SessionPart {
     /// Requests in the part.
     pub requests: u64,
     /// Of them, those in which values were counted: all, or of a very long part about the newest 100,000. What is
-    /// told of noise, users, addresses, networks, endpoints, statuses and methods is told of these.
+    /// told of users, addresses, networks, endpoints, statuses and methods is told of these.
     pub counted: u64,
-    /// Of them, those that rules call noise.
+    /// Requests that rules call noise, of all.
     pub noise: u64,
     /// Requests that the window leaves; `None` without one.
     pub matched: Option<u64>,

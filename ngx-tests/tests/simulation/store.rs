@@ -156,6 +156,10 @@ impl Store for SimStore {
         self.inner.requests(query)
     }
 
+    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError> {
+        self.inner.count_requests(query)
+    }
+
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
         self.inner.known(ids)
     }

@@ -17,10 +17,14 @@ impl Drop for Waiting {
 }
 
 impl Api {
-    /// With the time that the asker grants.
+    /// With the time that the asker grants, as a question that others can see and cancel.
     pub(super) fn within(mut self, params: &Params) -> Result<Self, Problem> {
         self.limits.deadline = params.timeout()?.unwrap_or(self.limits.deadline);
-        Ok(self)
+        let query = match params.query() {
+            Some(whole) => whole.clone(),
+            None => self.queries.begin(params.text("query_id"), params.address(), self.shared.clock.now())?,
+        };
+        Ok(Self { query: Some(query), ..self })
     }
 
     /// Runs `question` against the store.
@@ -43,9 +47,21 @@ impl Api {
         &self,
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Result<T, StoreError>, Problem> {
+        let Some(query) = &self.query else { return self.answer(question, Interest::default()).await };
+        tokio::select! {
+            answer = self.answer(question, Interest::told(query.progress())) => answer,
+            () = query.cancelled() => Err(Problem::cancelled()),
+        }
+    }
+
+    async fn answer<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+        interest: Interest,
+    ) -> Result<Result<T, StoreError>, Problem> {
         let deadline = tokio::time::Instant::now() + self.limits.deadline;
-        // Dropped with this future, be it that the time is over or that the asker has gone.
-        let waiting = Waiting(Interest::default());
+        // Dropped with this future, be it that the time is over, that the asker has gone or has cancelled it.
+        let waiting = Waiting(interest);
         let interest = waiting.0.clone();
         let slot = Arc::clone(&self.slots).acquire_owned();
         let slot = match tokio::time::timeout_at(deadline, slot).await {

@@ -44,7 +44,9 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     let now = api.shared.clock.now();
     let (walk, before) = match params.text("page_token") {
         Some(token) => {
-            Walk::resume::<i64>(token, LIST, Asked::default(), now).map(|(walk, before)| (walk, Some(before)))?
+            // An export goes on as long as it makes progress.
+            let limited = params.query().is_none().then_some(now);
+            Walk::resume::<i64>(token, LIST, Asked::default(), limited).map(|(walk, before)| (walk, Some(before)))?
         }
         None => {
             let asked = Asked::default();

@@ -180,6 +180,7 @@ impl From<DecisionError> for Problem {
     fn from(error: DecisionError) -> Self {
         match error {
             DecisionError::Refused { field, reason } => Self::parameter(field, reason),
+            DecisionError::Taken { field, reason } => Self::exists(field, reason),
             DecisionError::File { .. } => {
                 tracing::error!(%error, "a decision could not be kept");
                 Self::internal()

@@ -3,7 +3,7 @@
 //! An export asks the list itself for its pages, over the same router, so that parameters, rows and
 //! errors are those of the list and there is no second way to any data. It holds one page at a time,
 //! asks for the next when the reader has taken this one, and for none when the reader has gone.
-//! All pages are of one snapshot, with the ten minutes that page tokens have. What fails on the way
+//! All pages are of one snapshot; the ten minutes of page tokens do not count for them. What fails on the way
 //! cuts the answer off: a chunked answer without its last chunk is one that every client refuses.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
@@ -21,9 +21,10 @@ use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use super::Problem;
 use super::openapi::{Routes, Told};
 use super::params::Params;
+use super::queries::Query;
+use super::{Api, Problem};
 
 /// Exports at a time; they take their turns with all other questions.
 const EXPORTS: usize = 4;
@@ -34,10 +35,14 @@ const PAGES: [&str; 2] = ["page_size", "page_token"];
 /// Bytes of a page; no list answers with more.
 const PAGE_BYTES: usize = 256 << 20;
 
-/// The list with a count of its own.
-const COUNTED: &str = "/sessions";
 /// The header that tells how many rows there were when the export began, where that is known.
 pub(crate) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+/// The header that tells how many were left out because they are noise.
+pub(crate) const HIDDEN: HeaderName = HeaderName::from_static("x-hidden-count");
+/// The lists with a count beside them.
+const COUNTED: [&str; 3] = ["/sessions", "/requests", "/sessions/{id}/requests"];
+/// What counts know nothing of.
+const UNCOUNTED: &str = "order_by";
 
 /// A list that can be had as CSV and NDJSON.
 pub(super) struct List {
@@ -49,7 +54,8 @@ pub(super) struct List {
     paged: bool,
     /// Its errors beyond those of every address.
     problems: &'static [u16],
-    /// Columns of the CSV: fields of a row, `a.b` for a field in a field.
+    /// Columns of the CSV: fields of a row, `a.b` for a field in a field. `group` stands for one for each name that is
+    /// grouped by.
     columns: &'static [&'static str],
 }
 
@@ -60,6 +66,11 @@ pub(super) const LISTS: &[List] = &[
     List { path: "/sessions/{id}/requests", rows: "requests", paged: true, problems: &[404, 410], columns: REQUEST },
     List { path: "/sessions/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
     List { path: "/requests/{id}/notes", rows: "notes", paged: false, problems: &[404, 410], columns: NOTE },
+    List { path: "/sessions/{id}/related", rows: "related", paged: true, problems: &[404], columns: RELATED },
+    List { path: "/sessions/{id}/labels", rows: "labels", paged: false, problems: &[404, 410], columns: GIVEN },
+    List { path: "/requests/{id}/labels", rows: "labels", paged: false, problems: &[404, 410], columns: GIVEN },
+    List { path: "/noise", rows: "rules", paged: false, problems: &[], columns: RULE },
+    List { path: "/fields", rows: "fields", paged: false, problems: &[], columns: FIELD },
     List { path: "/labels", rows: "labels", paged: false, problems: &[], columns: LABEL },
     List { path: "/bundles", rows: "bundles", paged: false, problems: &[], columns: BUNDLE },
     List { path: "/audit", rows: "entries", paged: true, problems: &[], columns: AUDIT },
@@ -164,6 +175,15 @@ const NOTE: &[&str] = &["id", "session_id", "request_id", "text", "author", "at"
 
 const LABEL: &[&str] = &["label", "sessions", "requests"];
 
+/// A label on something.
+const GIVEN: &[&str] = &["label", "author", "at"];
+
+const RELATED: &[&str] = &["id", "last_seen", "why"];
+
+const RULE: &[&str] = &["name", "methods", "paths", "statuses"];
+
+const FIELD: &[&str] = &["name", "also", "type", "of", "operators", "meaning", "values"];
+
 const BUNDLE: &[&str] =
     &["id", "session_id", "author", "at", "requests", "requests_left_out", "bytes", "blake3.ndjson", "blake3.html"];
 
@@ -195,9 +215,13 @@ pub(super) fn add(mut routes: Routes, lists: &Router) -> Routes {
         parameters.retain(|name| !PAGES.contains(name));
         for format in [Format::Csv, Format::Ndjson] {
             let (lists, slots) = (lists.clone(), Arc::clone(&slots));
-            let handler = move |uri: Uri, params: Params| {
+            let handler = move |State(api): State<Api>, uri: Uri, params: Params| {
                 let slot = Arc::clone(&slots).try_acquire_owned();
-                async move { Export { lists, list, format, uri }.begin(&params, slot.ok()).await }
+                async move {
+                    let query = api.within(&params).map(|api| api.query).map_err(IntoResponse::into_response)?;
+                    let group_by = params.text("group_by").unwrap_or_default().to_owned();
+                    Export { lists, list, format, uri, group_by, query }.begin(&params, slot.ok()).await
+                }
             };
             let told = Told::of(format.summary()).parameters(&parameters).problems(list.problems);
             let told = told.answers_text(format.media_type(), format.example());
@@ -258,6 +282,10 @@ struct Export {
     format: Format,
     /// As it was asked for.
     uri: Uri,
+    /// What statistics are grouped by.
+    group_by: String,
+    /// What its pages are part of: others can see how far it is, and cancel it.
+    query: Option<Query>,
 }
 
 /// A page of a list, its rows unread.
@@ -285,8 +313,7 @@ impl Export {
         let first = written.map_err(|error| failed(&error).into_response())?;
         let headers =
             [(header::CONTENT_TYPE, self.format.content_type()), (header::CONTENT_DISPOSITION, self.file_name())];
-        let total = self.total().await.map(|total| (TOTAL, HeaderValue::from(total)));
-        let total = axum::response::AppendHeaders(total);
+        let counts = axum::response::AppendHeaders(self.counts().await);
         let rest = stream::try_unfold((self, next, slot), |(export, next, slot)| async move {
             let Some(token) = next else { return Ok(None) };
             let Page { rows, next } = export.page(Some(&token)).await.map_err(|refused| {
@@ -297,7 +324,7 @@ impl Export {
             Ok::<_, io::Error>(Some((Bytes::from(bytes), (export, next, slot))))
         });
         let first = stream::once(async { Ok(Bytes::from(first)) });
-        Ok((total, headers, Body::from_stream(first.chain(rest))).into_response())
+        Ok((counts, headers, Body::from_stream(first.chain(rest))).into_response())
     }
 
     fn file_name(&self) -> HeaderValue {
@@ -305,46 +332,73 @@ impl Export {
         HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"))
     }
 
-    /// How many rows there are, of a list that is counted.
-    async fn total(&self) -> Option<u64> {
-        let path = self.uri.path().strip_suffix(self.format.suffix())?.strip_suffix('.')?;
-        let address = format!("{path}/count?{}", self.uri.query().unwrap_or_default());
-        let request = Request::get(address).body(Body::empty()).ok().filter(|_| self.list.path == COUNTED)?;
-        let Ok(answer) = self.lists.clone().oneshot(request).await;
-        let body = axum::body::to_bytes(answer.into_body(), PAGE_BYTES).await.ok()?;
-        let told: Value = serde_json::from_slice(&body).ok()?;
-        told["count"].as_u64().filter(|_| told["exact"] == true)
+    /// How many rows there are, and how many are hidden, of a list that is counted in time.
+    async fn counts(&self) -> Vec<(HeaderName, HeaderValue)> {
+        if !COUNTED.contains(&self.list.path) {
+            return Vec::new();
+        }
+        let is_known = |part: &&str| part.split('=').next() != Some(UNCOUNTED);
+        let query: Vec<_> = self.uri.query().unwrap_or_default().split('&').filter(is_known).collect();
+        let Ok(told) = self.ask(&format!("{}/count", self.list_path()), &query.join("&")).await else {
+            return Vec::new();
+        };
+        let told: Value = serde_json::from_slice(&told).unwrap_or_default();
+        let header = |(name, field): (HeaderName, &str)| Some((name, HeaderValue::from(told[field].as_u64()?)));
+        [(TOTAL, "count"), (HIDDEN, "hidden")].into_iter().filter_map(header).collect()
     }
 
-    /// Asks the list for a page.
-    async fn page(&self, token: Option<&str>) -> Result<Page, Response> {
+    /// The address of the list.
+    fn list_path(&self) -> &str {
         let path = self.uri.path();
-        let path = path.strip_suffix(self.format.suffix()).and_then(|path| path.strip_suffix('.')).unwrap_or(path);
-        let size = self.list.paged.then(|| format!("page_size={PAGE_SIZE}"));
-        let token = token.map(|token| format!("page_token={token}"));
-        let asked = self.uri.query().map(str::to_owned);
-        let query: Vec<String> = [asked, size, token].into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        let address = format!("{path}?{}", query.join("&"));
+        path.strip_suffix(self.format.suffix()).and_then(|path| path.strip_suffix('.')).unwrap_or(path)
+    }
+
+    /// What the lists answer.
+    async fn ask(&self, path: &str, query: &str) -> Result<Bytes, Response> {
         let wrong = |error: &dyn std::error::Error| failed(error).into_response();
-        let request = Request::get(address).body(Body::empty()).map_err(|e| wrong(&e))?;
+        let mut request = Request::get(format!("{path}?{query}")).body(Body::empty()).map_err(|e| wrong(&e))?;
+        if let Some(query) = &self.query {
+            request.extensions_mut().insert(query.clone());
+        }
         let Ok(answer) = self.lists.clone().oneshot(request).await;
         if !answer.status().is_success() {
             return Err(answer);
         }
-        let body = axum::body::to_bytes(answer.into_body(), PAGE_BYTES).await.map_err(|e| wrong(&e))?;
+        axum::body::to_bytes(answer.into_body(), PAGE_BYTES).await.map_err(|e| wrong(&e))
+    }
+
+    /// Asks the list for a page.
+    async fn page(&self, token: Option<&str>) -> Result<Page, Response> {
+        let size = self.list.paged.then(|| format!("page_size={PAGE_SIZE}"));
+        let token = token.map(|token| format!("page_token={token}"));
+        let asked = self.uri.query().map(str::to_owned);
+        let query: Vec<String> = [asked, size, token].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let body = self.ask(self.list_path(), &query.join("&")).await?;
+        let wrong = |error: &dyn std::error::Error| failed(error).into_response();
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&body).map_err(|e| wrong(&e))?;
         let mut field = |name: &str| fields.remove(name).unwrap_or_else(|| RawValue::NULL.to_owned());
         let rows = serde_json::from_str(field(self.list.rows).get()).map_err(|e| wrong(&e))?;
         let next = serde_json::from_str(field("next_page_token").get()).map_err(|e| wrong(&e))?;
-        Ok(Page { rows, next })
+        let page = Page { rows, next };
+        self.query.iter().for_each(|query| query.sent(page.rows.len()));
+        Ok(page)
     }
 
     /// What stands before the rows.
     fn head(&self) -> io::Result<Vec<u8>> {
         match self.format {
-            Format::Csv => csv_records([self.list.columns.iter().map(|name| (*name).to_owned())]),
+            Format::Csv => csv_records([self.columns().into_iter()]),
             Format::Ndjson => Ok(Vec::new()),
         }
+    }
+
+    fn columns(&self) -> Vec<String> {
+        let groups = || self.group_by.split(',').filter(|name| !name.is_empty()).map(|name| format!("group.{name}"));
+        let column = |name: &&str| match *name {
+            "group" => groups().collect(),
+            name => vec![name.to_owned()],
+        };
+        self.list.columns.iter().flat_map(column).collect()
     }
 
     fn write(&self, rows: &[Box<RawValue>]) -> io::Result<Vec<u8>> {
@@ -352,7 +406,8 @@ impl Export {
             Format::Csv => {
                 let rows: Vec<Value> =
                     rows.iter().map(|row| serde_json::from_str(row.get())).collect::<Result<_, _>>()?;
-                csv_records(rows.iter().map(|row| self.list.columns.iter().map(|column| cell(row, column))))
+                let columns = self.columns();
+                csv_records(rows.iter().map(|row| columns.iter().map(|column| cell(row, column))))
             }
             Format::Ndjson => {
                 Ok(rows.iter().flat_map(|row| [row.get().as_bytes(), b"\n"]).flatten().copied().collect())
@@ -377,13 +432,20 @@ fn csv_records(records: impl IntoIterator<Item = impl Iterator<Item = String>>) 
 
 /// The text of a field: nothing for what is absent or empty, JSON for lists and objects.
 fn cell(row: &Value, column: &str) -> String {
-    let value = column.split('.').fold(row, |value, name| &value[name]);
-    match value {
+    match field(row, column) {
         Value::Null => String::new(),
         Value::String(text) => defused(text),
         Value::Array(list) if list.is_empty() => String::new(),
         Value::Object(map) if map.is_empty() => String::new(),
         other => other.to_string(),
+    }
+}
+
+/// A field, or one in a field; names have points too.
+fn field<'a>(row: &'a Value, name: &str) -> &'a Value {
+    match (row.get(name), name.split_once('.')) {
+        (None, Some((outer, inner))) => field(&row[outer], inner),
+        (found, _) => found.unwrap_or(&Value::Null),
     }
 }
 

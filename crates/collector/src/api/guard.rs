@@ -95,7 +95,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 /// The answer for addresses that are none.
 pub(super) async fn no_such_address(request: Request) -> Problem {
     let shown: String = request.uri().path().chars().take(256).collect();
-    Problem::not_found(format!("there is nothing at {shown}; the API is under /api/v1"))
+    Problem::not_found(format!("there is nothing at {shown}; /api/v1/openapi.json tells what there is"))
 }
 
 /// The answer for methods that an address does not take.

@@ -24,6 +24,7 @@ mod guard;
 mod health;
 mod labels;
 mod listen;
+mod narrow;
 mod nodes;
 mod noise;
 mod notes;
@@ -33,6 +34,7 @@ mod params;
 mod patient;
 mod problem;
 mod pseudonym;
+mod queries;
 mod requests;
 mod routes;
 mod sessions;
@@ -52,8 +54,9 @@ use crate::KEPT_DAYS;
 use crate::model::{Day, Micros};
 use crate::shared::Shared;
 
-pub(crate) use export::TOTAL;
+pub(crate) use export::{HIDDEN, TOTAL};
 pub use problem::Problem;
+use queries::{Queries, Query};
 use throttle::Throttle;
 
 /// How much the API does at a time, and for how long.
@@ -65,11 +68,18 @@ pub struct Limits {
     pub deadline: Duration,
     /// Time without a request after which the next one begins a visit.
     pub visit_gap: Duration,
+    /// Sessions and requests that a comparison with labels may stand for.
+    pub labelled: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queries: 8, deadline: Duration::from_secs(10), visit_gap: Duration::from_secs(30 * 60) }
+        Self {
+            queries: 8,
+            deadline: Duration::from_secs(10),
+            visit_gap: Duration::from_secs(30 * 60),
+            labelled: 10_000,
+        }
     }
 }
 
@@ -85,6 +95,10 @@ struct Api {
     bundling: Arc<Semaphore>,
     /// How often somebody may be looked for.
     finding: Arc<Throttle>,
+    /// Questions under way.
+    queries: Queries,
+    /// The one that this is asked for, if it may be long.
+    query: Option<Query>,
 }
 
 impl Api {
@@ -92,7 +106,8 @@ impl Api {
         let slots = Arc::new(Semaphore::new(limits.queries.max(1)));
         let finding = Arc::new(Throttle::new(shared.clock.monotonic()));
         let (streams, bundling) = (Arc::new(Semaphore::new(stream::READERS)), Arc::new(Semaphore::new(1)));
-        Self { shared, slots, streams, limits, bundling, finding }
+        let queries = Queries::default();
+        Self { shared, slots, streams, limits, bundling, finding, queries, query: None }
     }
 
     /// The first moment that is still kept.

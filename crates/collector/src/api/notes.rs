@@ -142,7 +142,10 @@ impl Api {
 
 fn sound(text: &str) -> Result<(), Problem> {
     let length = text.chars().count();
-    if text.trim().is_empty() || length > limits::NOTE {
+    if length > 0 && text.trim().is_empty() {
+        return Err(Problem::parameter("text", "a note has more than blanks"));
+    }
+    if length == 0 || length > limits::NOTE {
         return Err(Problem::parameter("text", format!("a note has 1 to {} characters, not {length}", limits::NOTE)));
     }
     match text.chars().find(|char| char.is_control() && !matches!(char, '\n' | '\t')) {

@@ -58,6 +58,8 @@ impl Told {
     /// The parameters of its query string; each is in the table of `words`.
     pub(super) fn parameters(mut self, names: &[&'static str]) -> Self {
         self.parameters.extend(names);
+        // Somebody may cancel it, and the id may be taken.
+        self.problems.extend(names.contains(&"query_id").then_some(409));
         self
     }
 

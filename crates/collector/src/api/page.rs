@@ -71,12 +71,13 @@ impl Walk {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The walk that a token continues, and where; `list` and `asked` are those of the request.
+    /// The walk that a token continues, and where; `list` and `asked` are those of the request. Without `now` it does not
+    /// matter how long ago it began.
     pub(super) fn resume<C: DeserializeOwned>(
         token: &str,
         list: &str,
         asked: Asked,
-        now: Micros,
+        now: Option<Micros>,
     ) -> Result<(Self, C), Problem> {
         let damaged = || Problem::page_token("it is damaged; use a next_page_token as it was given");
         if token.len() > MAX_TOKEN {
@@ -101,7 +102,7 @@ impl Walk {
         if page.list != list || made_for != asked {
             return Err(other());
         }
-        if !(-BACK_MICROS..=VALID_MICROS).contains(&now.0.saturating_sub(page.issued)) {
+        if now.is_some_and(|now| !(-BACK_MICROS..=VALID_MICROS).contains(&now.0.saturating_sub(page.issued))) {
             return Err(Problem::page_token("it is older than 10 minutes; begin with the first page"));
         }
         let walk = Self {

@@ -3,10 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
 use super::problem::Problem;
+use super::queries::Query;
 use crate::filter::Filter;
 use crate::model::{Day, Id, Micros};
 use crate::store::Window;
@@ -17,17 +18,56 @@ const MAX_PAGE_SIZE: usize = 1000;
 const MAX_TIMEOUT: u64 = 30;
 
 /// The parameters of a request, as they came.
-pub(super) struct Params(Vec<(String, String)>);
+pub(super) struct Params {
+    pairs: Vec<(String, String)>,
+    /// The address that they came with.
+    address: String,
+    /// The question that this one is part of.
+    query: Option<Query>,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Query::<Vec<(String, String)>>::from_request_parts(parts, state).await {
-            Ok(Query(pairs)) => Ok(Self(pairs)),
-            Err(e) => Err(Problem::parameter("", format!("the query string cannot be read: {}", e.body_text()))),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let text = parts.uri.query().unwrap_or_default();
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decoded(name, name)?;
+            let value = decoded(value, &name)?;
+            Ok((name, value))
+        });
+        let pairs = pairs.collect::<Result<_, Problem>>()?;
+        let address = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        Ok(Self { pairs, address, query: parts.extensions.get().cloned() })
     }
+}
+
+/// A name or a value of a query string (application/x-www-form-urlencoded), of the parameter `name`.
+fn decoded(text: &str, name: &str) -> Result<String, Problem> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+                let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+                rest = after.get(2..).unwrap_or_default();
+                byte.ok_or_else(|| {
+                    let place = text.len() - after.len() - 1;
+                    let detail = "a `%` stands before two hex digits; a `%` itself is written %25";
+                    Problem::parameter(name, format!("at byte {place} of what was given: {detail}"))
+                })?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        Problem::parameter(name, format!("what was given is no UTF-8 from byte {place} on, its escapes decoded"))
+    })
 }
 
 /// The window that was asked for.
@@ -57,7 +97,7 @@ impl Asked {
 impl Params {
     /// Refuses parameters that are none of `known`, and those given twice.
     pub(super) fn only(self, known: &[&str]) -> Result<Self, Problem> {
-        for (index, (name, _)) in self.0.iter().enumerate() {
+        for (index, (name, _)) in self.pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let right = match known {
                     [] => "there are none here".to_owned(),
@@ -65,15 +105,25 @@ impl Params {
                 };
                 return Err(Problem::parameter(name, format!("no parameter is called `{name}`; {right}")));
             }
-            if self.0.iter().take(index).any(|(before, _)| before == name) {
+            if self.pairs.iter().take(index).any(|(before, _)| before == name) {
                 return Err(Problem::parameter(name, format!("`{name}` is given more than once")));
             }
         }
         Ok(self)
     }
 
+    /// The address that was asked, with its parameters.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The question that this one is part of, if it is.
+    pub(super) fn query(&self) -> Option<&Query> {
+        self.query.as_ref()
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Rows of a page.
@@ -112,17 +162,6 @@ impl Params {
     pub(super) fn filter(&self) -> Result<Option<Filter>, Problem> {
         let Some(text) = self.text("filter").filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         Filter::parse(text).map(Some).map_err(|bad| Problem::filter(&bad))
-    }
-
-    /// `filter` where requests have just arrived: it may not speak of their sessions.
-    pub(super) fn filter_of_arrivals(&self) -> Result<Option<Filter>, Problem> {
-        let filter = self.filter()?;
-        if filter.as_ref().is_some_and(|filter| filter.root.speaks_of_session()) {
-            let detail = "as requests arrive, nothing is known of their sessions yet: session facts, any, none and \
-                          count have no place here";
-            return Err(Problem::parameter("filter", detail));
-        }
-        Ok(filter)
     }
 
     /// A parameter that is `true` or `false`.

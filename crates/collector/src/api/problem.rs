@@ -93,6 +93,13 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "full", "There cannot be more of it", detail)
     }
 
+    /// It is there already.
+    pub(super) fn exists(name: &str, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::CONFLICT, "exists", "It is there already", detail);
+        problem.0.parameter = Some(name.to_owned());
+        problem
+    }
+
     /// The server does not know the secret of the nodes.
     pub(super) fn no_secret() -> Self {
         let detail = "the server has no secret to make pseudonyms with: name the file that the nodes' directive \
@@ -140,6 +147,12 @@ impl Problem {
     pub(super) fn timed_out(seconds: u64) -> Self {
         let detail = format!("no answer within {seconds} s; a shorter window of time or a smaller page takes less");
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timed-out", "The question took too long", detail)
+    }
+
+    /// Somebody has cancelled the question.
+    pub(super) fn cancelled() -> Self {
+        let detail = "somebody has cancelled this question, with DELETE /api/v1/queries/{query_id}";
+        Self::new(StatusCode::CONFLICT, "cancelled", "The question was cancelled", detail)
     }
 
     /// Something that is no fault of the asker.

@@ -11,9 +11,12 @@ use super::body::JsonBody;
 use super::openapi::examples;
 use super::params::Params;
 use super::{Api, Problem};
+use crate::filter::{Expr, Field, Filter, Pattern, Test, Value};
 use crate::finding::{GROUPS, Names, names};
 use crate::model::{Day, Id, Micros};
 
+/// Context parameters that filters are told for.
+const CONTEXTS: usize = 64;
 /// Bytes of a value.
 const LONGEST: usize = 64 << 10;
 
@@ -36,6 +39,8 @@ pub(super) struct Found {
     groups_left_out: BTreeSet<String>,
     /// What stands in the place of the value where it left hashed.
     pseudonyms: Vec<Id>,
+    /// Filters that find requests with one of them, as user, role, key or context parameter.
+    filters: Vec<String>,
     /// Every id that the value may have given a session.
     names: Vec<NameOfSession>,
     /// The sessions among them that are kept.
@@ -72,6 +77,7 @@ impl Found {
             other_nodes: BTreeSet::new(),
             groups_left_out: ["$host".to_owned()].into(),
             pseudonyms: vec![examples::id()],
+            filters: vec![format!("user=\"{}\"", examples::id())],
             names: vec![NameOfSession { namespace: identity::OWN.to_owned(), session_id: part.id }],
             found: vec![FoundSession { session_id: part.id, day: part.day, requests, last_seen }],
         }
@@ -102,6 +108,7 @@ pub(super) async fn find(
         kid: identity::hex(&kid),
         other_nodes: api.nodes_with_another_secret(kid),
         groups_left_out,
+        filters: api.filters(&pseudonyms),
         pseudonyms,
         names: names.collect(),
         found,
@@ -136,6 +143,17 @@ impl Api {
             groups.extend(keys.map(|key| key.group).filter(|group| !group.is_empty()).take(GROUPS));
         }
         groups.into_iter().take(2 * GROUPS).partition(|group| !group.contains('$'))
+    }
+
+    /// Filters for values that left as one of these pseudonyms: by user, role and key, and by each context parameter
+    /// that nodes tell.
+    fn filters(&self, pseudonyms: &[Id]) -> Vec<String> {
+        let plans = self.shared.nodes.list().into_iter().flat_map(|node| node.report.plans);
+        let names: BTreeSet<String> = plans.flat_map(|plan| plan.contexts).map(|context| context.name).collect();
+        let params = names.into_iter().filter(|name| !name.is_empty()).take(CONTEXTS).map(Field::Param);
+        let values = || pseudonyms.iter().map(|id| Value::Text(Pattern::literal(&id.to_string()))).collect();
+        let filter = |field| Filter { root: Expr::Term(field, Test::OneOf(values())) }.to_string();
+        [Field::User, Field::Role, Field::KeyValue].into_iter().chain(params).map(filter).collect()
     }
 
     fn nodes_with_another_secret(&self, kid: [u8; 4]) -> BTreeSet<String> {

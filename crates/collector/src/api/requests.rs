@@ -5,23 +5,26 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::narrow::Narrowed;
 use super::openapi::examples;
 use super::page::Walk;
 use super::params::{Asked, IdInPath, Params};
-use super::sessions::fingerprint;
+use super::sessions::Count;
 use super::{Api, Problem};
-use crate::model::{Id, Micros, Request};
-use crate::store::{Arrival, RequestPlace, RequestsPage, RequestsQuery, TailQuery};
+use crate::model::{Day, Id, Micros, Request};
+use crate::store::{Arrival, Position, RequestPlace, RequestsPage, RequestsQuery, Store, StoreError, TailQuery};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Requests {
     requests: Vec<Request>,
+    /// Requests left out between these and the page before, because they are noise; null where it is not counted.
+    hidden: Option<u64>,
     next_page_token: Option<String>,
 }
 
 impl Requests {
     pub(super) fn example() -> Self {
-        Self { requests: vec![examples::request()], next_page_token: None }
+        Self { requests: vec![examples::request()], hidden: Some(4), next_page_token: None }
     }
 }
 
@@ -47,26 +50,55 @@ pub(super) async fn of_session(
     IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&["from", "to", "day", "filter", "page_size", "page_token", "order_by", "timeout"])?;
+    let params = params.only(&[
+        "from",
+        "to",
+        "day",
+        "filter",
+        "noise",
+        "page_size",
+        "page_token",
+        "order_by",
+        "timeout",
+        "query_id",
+    ])?;
     let api = api.within(&params)?;
     let (order, descending) = params.order(&BY_TIME)?;
-    let filter = params.filter()?;
-    let list = format!("requests of {id} by {order}, {}", fingerprint(filter.as_ref()));
+    let narrowed = api.narrowed(&params).await?;
+    let list = format!("requests of {id} by {order}, {}", narrowed.fingerprint());
     let (walk, after) = api.walk::<After>(&params, list)?;
     let (day, as_of, first) = (walk.asked.day, walk.as_of, after.is_none());
     if day.is_some_and(|day| day < api.oldest().day()) {
         return Err(api.no_session(id, day));
     }
-    let query = RequestsQuery { session: Some(id), filter, descending, ..RequestsQuery::default() };
-    let page = api.by_time(query, walk, after, params.page_size()?).await?;
+    let query = RequestsQuery { session: Some(id), descending, ..RequestsQuery::default() };
+    let page = api.by_time(query, narrowed, walk, after, params.page_size()?).await?;
     if page.requests.is_empty() && first {
-        // Nothing in this window, or no such session?
-        let parts = api.ask(move |store| store.parts(id, as_of)).await?;
-        if !parts.iter().any(|part| day.is_none_or(|day| part.day == day)) {
-            return Err(api.no_session(id, day));
-        }
+        api.is_session(id, day, as_of).await?;
     }
     Ok(Json(page))
+}
+
+/// `GET /sessions/{id}/requests/count`.
+pub(super) async fn count_of_session(
+    State(api): State<Api>,
+    IdInPath(id): IdInPath,
+    params: Params,
+) -> Result<Json<Count>, Problem> {
+    let params = params.only(&["from", "to", "day", "filter", "noise", "timeout", "query_id"])?;
+    let api = api.within(&params)?;
+    let day = params.day()?;
+    let Json(counted) = api.count_requests(Some(id), &params).await?;
+    if counted.is_empty() {
+        api.is_session(id, day, api.shared.store.position()).await?;
+    }
+    Ok(Json(counted))
+}
+
+/// `GET /requests/count`.
+pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
+    let params = params.only(&["from", "to", "filter", "noise", "timeout", "query_id"])?;
+    api.within(&params)?.count_requests(None, &params).await
 }
 
 /// `GET /requests`: those of all sessions, the last first unless asked otherwise, or as they arrive.
@@ -74,14 +106,24 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     if params.text("order_by") == Some("arrival") {
         return by_arrival(api, params).await;
     }
-    let params = params.only(&["from", "to", "filter", "page_size", "page_token", "order_by", "timeout"])?;
+    let params = params.only(&[
+        "from",
+        "to",
+        "filter",
+        "noise",
+        "page_size",
+        "page_token",
+        "order_by",
+        "timeout",
+        "query_id",
+    ])?;
     let api = api.within(&params)?;
     let (order, descending) = params.order(&ACROSS)?;
-    let filter = params.filter()?;
-    let list = format!("requests by {order}, {}", fingerprint(filter.as_ref()));
+    let narrowed = api.narrowed(&params).await?;
+    let list = format!("requests by {order}, {}", narrowed.fingerprint());
     let (walk, after) = api.walk::<After>(&params, list)?;
-    let query = RequestsQuery { filter, descending, ..RequestsQuery::default() };
-    api.by_time(query, walk, after, params.page_size()?).await.map(Json)
+    let query = RequestsQuery { descending, ..RequestsQuery::default() };
+    api.by_time(query, narrowed, walk, after, params.page_size()?).await.map(Json)
 }
 
 impl Api {
@@ -89,21 +131,64 @@ impl Api {
     async fn by_time(
         &self,
         query: RequestsQuery,
+        narrowed: Narrowed,
         walk: Walk,
         after: Option<After>,
         size: usize,
     ) -> Result<Requests, Problem> {
         let query = RequestsQuery {
             window: walk.asked.window(walk.oldest),
+            filter: narrowed.filter(),
             as_of: walk.as_of,
             after: after.map(read),
             limit: size,
             ..query
         };
-        let RequestsPage { mut requests, next } = self.ask(move |store| store.requests(&query)).await?;
+        let found = self.ask(move |store| {
+            let RequestsPage { requests, next } = store.requests(&query)?;
+            let hidden = hidden_requests(store, &RequestsQuery { until: next, ..query }, &narrowed)?;
+            Ok((requests, hidden, next))
+        });
+        let (mut requests, hidden, next) = found.await?;
         self.show_requests(&mut requests).await?;
         let next_page_token = next.map(|next| walk.token(written(next))).transpose()?;
-        Ok(Requests { requests, next_page_token })
+        Ok(Requests { requests, hidden: Some(hidden), next_page_token })
+    }
+
+    async fn count_requests(&self, session: Option<Id>, params: &Params) -> Result<Json<Count>, Problem> {
+        let narrowed = self.narrowed(params).await?;
+        let query = RequestsQuery {
+            session,
+            window: params.asked()?.window(self.oldest()),
+            filter: narrowed.filter(),
+            as_of: self.shared.store.position(),
+            ..RequestsQuery::default()
+        };
+        let counted =
+            self.ask(move |store| Ok((store.count_requests(&query)?, hidden_requests(store, &query, &narrowed)?)));
+        let (count, hidden) = counted.await?;
+        Ok(Json(Count::new(count, hidden)))
+    }
+
+    /// Whether there was such a session, or such a part of it, in a state: an answer about it is empty.
+    async fn is_session(&self, id: Id, day: Option<Day>, as_of: Position) -> Result<(), Problem> {
+        let parts = self.ask(move |store| store.parts(id, as_of)).await?;
+        match parts.iter().any(|part| day.is_none_or(|day| part.day == day)) {
+            true => Ok(()),
+            false => Err(self.no_session(id, day)),
+        }
+    }
+}
+
+/// How many requests a list leaves out because they are noise.
+pub(super) fn hidden_requests(
+    store: &dyn Store,
+    query: &RequestsQuery,
+    narrowed: &Narrowed,
+) -> Result<u64, StoreError> {
+    match narrowed.hidden() {
+        Some(filter) => store.count_requests(&RequestsQuery { filter: Some(filter), ..query.clone() }),
+        None => Ok(0),
     }
 }
 
@@ -112,20 +197,20 @@ impl Api {
 /// The first page holds the newest; each `next_page_token` leads to those that came after, of
 /// which there may be none yet: the list has no end. It is null only while nothing ever arrived.
 async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&["order_by", "filter", "page_size", "page_token"])?;
+    let params = params.only(&["order_by", "filter", "noise", "page_size", "page_token"])?;
     let size = params.page_size()?;
-    let filter = params.filter_of_arrivals()?;
-    let list = format!("requests by arrival, {}", fingerprint(filter.as_ref()));
+    let narrowed = api.narrowed_arrivals(&params).await?;
+    let list = format!("requests by arrival, {}", narrowed.fingerprint());
     let after = match params.text("page_token") {
         Some(token) => {
             let now = api.shared.clock.now();
-            let (_, (pos, ordinal)) = Walk::resume::<(u64, u32)>(token, &list, Asked::default(), now)?;
+            let (_, (pos, ordinal)) = Walk::resume::<(u64, u32)>(token, &list, Asked::default(), Some(now))?;
             Some(Arrival { pos, ordinal })
         }
         None => None,
     };
-    let mut tailed =
-        api.ask(move |store| store.tail(&TailQuery { after, filter, limit: size, ..TailQuery::default() })).await?;
+    let query = TailQuery { after, filter: narrowed.filter(), limit: size, ..TailQuery::default() };
+    let mut tailed = api.ask(move |store| store.tail(&query)).await?;
     api.show_requests(&mut tailed.requests).await?;
     // Nothing is frozen here, so each page begins its own ten minutes.
     let walk = Walk { list, asked: Asked::default(), issued: api.shared.clock.now(), oldest: api.oldest(), as_of: 0 };
@@ -133,7 +218,7 @@ async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem>
         Some(last) => Some(walk.token((last.pos, last.ordinal))?),
         None => None,
     };
-    Ok(Json(Requests { requests: tailed.requests, next_page_token }))
+    Ok(Json(Requests { requests: tailed.requests, hidden: None, next_page_token }))
 }
 
 /// `GET /requests/{id}`.

@@ -4,8 +4,8 @@ use axum::http::Method;
 
 use super::openapi::{Routes, Told, examples};
 use super::{
-    audit, bundles, decisions, endpoints, fields, health, labels, nodes, noise, notes, pseudonym, requests, sessions,
-    stats, stream,
+    audit, bundles, decisions, endpoints, fields, health, labels, nodes, noise, notes, pseudonym, queries, requests,
+    sessions, stats, stream,
 };
 use crate::noise::Rules;
 
@@ -21,14 +21,25 @@ fn seen(routes: Routes) -> Routes {
             "/sessions",
             sessions::list,
             Told::of("Parts of sessions, the last seen first")
-                .parameters(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by", "timeout"])
+                .parameters(&[
+                    "from",
+                    "to",
+                    "filter",
+                    "noise",
+                    "mcp",
+                    "page_size",
+                    "page_token",
+                    "order_by",
+                    "timeout",
+                    "query_id",
+                ])
                 .answers(sessions::Sessions::example()),
         )
         .get(
             "/sessions/count",
             sessions::count,
             Told::of("How many parts the list of sessions has")
-                .parameters(&["from", "to", "filter", "mcp", "timeout"])
+                .parameters(&["from", "to", "filter", "noise", "mcp", "timeout", "query_id"])
                 .answers(sessions::Count::example()),
         )
         .get(
@@ -51,16 +62,52 @@ fn seen(routes: Routes) -> Routes {
             "/sessions/{id}/requests",
             requests::of_session,
             Told::of("Requests of a session, in the order in which they began")
-                .parameters(&["from", "to", "day", "filter", "page_size", "page_token", "order_by", "timeout"])
+                .parameters(&[
+                    "from",
+                    "to",
+                    "day",
+                    "filter",
+                    "noise",
+                    "page_size",
+                    "page_token",
+                    "order_by",
+                    "timeout",
+                    "query_id",
+                ])
                 .answers(requests::Requests::example())
+                .problems(&[404, 410]),
+        )
+        .get(
+            "/sessions/{id}/requests/count",
+            requests::count_of_session,
+            Told::of("How many requests the list of a session has")
+                .parameters(&["from", "to", "day", "filter", "noise", "timeout", "query_id"])
+                .answers(sessions::Count::example())
                 .problems(&[404, 410]),
         )
         .get(
             "/requests",
             requests::list,
             Told::of("Requests of all sessions, the last first, or with order_by=arrival as they arrive")
-                .parameters(&["from", "to", "filter", "page_size", "page_token", "order_by", "timeout"])
+                .parameters(&[
+                    "from",
+                    "to",
+                    "filter",
+                    "noise",
+                    "page_size",
+                    "page_token",
+                    "order_by",
+                    "timeout",
+                    "query_id",
+                ])
                 .answers(requests::Requests::example()),
+        )
+        .get(
+            "/requests/count",
+            requests::count,
+            Told::of("How many requests the list has")
+                .parameters(&["from", "to", "filter", "noise", "timeout", "query_id"])
+                .answers(sessions::Count::example()),
         )
         .get(
             "/requests/{id}",
@@ -86,15 +133,33 @@ fn seen(routes: Routes) -> Routes {
             "/stream",
             stream::stream,
             Told::of("Requests of all sessions from now on, as server-sent events")
-                .parameters(&["filter"])
+                .parameters(&["filter", "noise"])
                 .answers_text("text/event-stream", "event: request\ndata: {\"id\":\"...\"}\n\n"),
         )
         .get(
             "/fields",
             fields::list,
             Told::of("What filters can ask for; with values, one field and its commonest values")
-                .parameters(&["from", "to", "values", "timeout"])
+                .parameters(&["from", "to", "values", "timeout", "query_id"])
                 .answers(fields::Fields::example()),
+        )
+        .get(
+            "/queries",
+            queries::list,
+            Told::of("Questions under way, with how far they are").answers(queries::ToldQueries::example()),
+        )
+        .get(
+            "/queries/{query_id}",
+            queries::one,
+            Told::of("How far a question is").answers(queries::ToldQuery::example()).problems(&[404]),
+        )
+        .add(
+            Method::DELETE,
+            "/queries/{query_id}",
+            queries::cancel,
+            Told::of("Cancels a question, which is answered with a problem that says so")
+                .succeeds(&[204])
+                .problems(&[404]),
         )
         .get("/nodes", nodes::list, Told::of("What nodes tell of themselves").answers(nodes::Nodes::example()))
         .get("/healthz", health::healthz, Told::of("200 while the process works").answers(health::Health::ok()))

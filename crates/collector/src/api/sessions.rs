@@ -1,29 +1,31 @@
 //! The list of sessions, and one session.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::narrow::Narrowed;
 use super::openapi::examples;
 use super::page::Walk;
 use super::params::{IdInPath, Params};
 use super::{Api, Problem};
-use crate::filter::Filter;
 use crate::model::{Aspect, Change, Day, Id, Reason, Related, SessionPart, Visit};
-use crate::store::{Place, RelatedQuery, SessionsBy, SessionsOrder, SessionsQuery, Story, StoryQuery};
+use crate::store::{
+    Place, RelatedQuery, SessionsBy, SessionsOrder, SessionsQuery, Store, StoreError, Story, StoryQuery,
+};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Sessions {
     sessions: Vec<SessionPart>,
+    /// Parts left out between these and the page before, because nothing but noise is left of them.
+    hidden: u64,
     next_page_token: Option<String>,
 }
 
 impl Sessions {
     pub(super) fn example() -> Self {
-        Self { sessions: vec![examples::part()], next_page_token: None }
+        Self { sessions: vec![examples::part()], hidden: 4, next_page_token: None }
     }
 }
 
@@ -53,13 +55,24 @@ const ORDERS: [(&str, SessionsOrder); 15] = {
 
 /// `GET /sessions`: parts of sessions, the last seen first unless asked otherwise.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
-    let params = params.only(&["from", "to", "filter", "mcp", "page_size", "page_token", "order_by", "timeout"])?;
+    let params = params.only(&[
+        "from",
+        "to",
+        "filter",
+        "noise",
+        "mcp",
+        "page_size",
+        "page_token",
+        "order_by",
+        "timeout",
+        "query_id",
+    ])?;
     let api = api.within(&params)?;
     let (order_name, order) = params.order(&ORDERS)?;
     let size = params.page_size()?;
-    let query = sessions_query(&params)?;
-    let mcp = query.mcp;
-    let list = format!("sessions by {order_name}, mcp {mcp:?}, {}", fingerprint(query.filter.as_ref()));
+    let narrowed = api.narrowed(&params).await?;
+    let query = sessions_query(&params, &narrowed)?;
+    let list = format!("sessions by {order_name}, mcp {:?}, {}", query.mcp, narrowed.fingerprint());
     let (walk, after) = api.walk::<([u8; 16], [u8; 16], i32)>(&params, list)?;
     let query = SessionsQuery {
         window: walk.asked.window(walk.oldest),
@@ -69,56 +82,80 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
         limit: size + 1,
         ..query
     };
-    let mut sessions = api.ask(move |store| store.sessions(&query)).await?;
-    let more = sessions.len() > size;
-    sessions.truncate(size);
+    let found = api.ask(move |store| {
+        let mut sessions = store.sessions(&query)?;
+        let more = sessions.len() > size;
+        sessions.truncate(size);
+        let until = sessions.last().filter(|_| more).map(|last| order.place(last));
+        let hidden = hidden_parts(store, &SessionsQuery { until, ..query }, &narrowed, sessions.len() as u64)?;
+        Ok((sessions, hidden, until))
+    });
+    let (mut sessions, hidden, until) = found.await?;
     api.label_sessions(&mut sessions).await?;
-    let next_page_token = match sessions.last().map(|last| order.place(last)) {
-        Some(Place { key, id, day }) if more => Some(walk.token((key.to_be_bytes(), id.0, day.0))?),
-        _ => None,
+    let next_page_token = match until {
+        Some(Place { key, id, day }) => Some(walk.token((key.to_be_bytes(), id.0, day.0))?),
+        None => None,
     };
-    Ok(Json(Sessions { sessions, next_page_token }))
+    Ok(Json(Sessions { sessions, hidden, next_page_token }))
 }
 
 /// What narrows a list of sessions, the window aside.
-fn sessions_query(params: &Params) -> Result<SessionsQuery, Problem> {
-    let (filter, mcp, asked) = (params.filter()?, params.flag("mcp")?, params.asked()?);
-    let narrowed = filter.is_some() || mcp.is_some() || asked.from.is_some() || asked.to.is_some();
-    Ok(SessionsQuery { mcp, filter, narrowed, ..SessionsQuery::default() })
+fn sessions_query(params: &Params, narrowed: &Narrowed) -> Result<SessionsQuery, Problem> {
+    let (mcp, asked) = (params.flag("mcp")?, params.asked()?);
+    let is_narrow = narrowed.is_narrow() || mcp.is_some() || asked.from.is_some() || asked.to.is_some();
+    Ok(SessionsQuery { mcp, filter: narrowed.filter(), narrowed: is_narrow, ..SessionsQuery::default() })
 }
 
-/// What a page token says of a filter, so that another filter is refused.
-pub(super) fn fingerprint(filter: Option<&Filter>) -> String {
-    let Some(filter) = filter else { return String::new() };
-    let mut hasher = DefaultHasher::new();
-    filter.to_string().hash(&mut hasher);
-    format!("filter {:016x}", hasher.finish())
+/// How many parts a list would have besides those `shown` if noise were shown.
+fn hidden_parts(store: &dyn Store, query: &SessionsQuery, narrowed: &Narrowed, shown: u64) -> Result<u64, StoreError> {
+    if narrowed.hidden().is_none() {
+        return Ok(0);
+    }
+    let all = store.count_sessions(&SessionsQuery { filter: narrowed.with_noise(), ..query.clone() })?;
+    Ok(all.saturating_sub(shown))
 }
 
+/// How many rows a list has.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Count {
     count: u64,
     /// Always, so far.
     exact: bool,
+    /// Those that the list leaves out because they are noise.
+    hidden: u64,
 }
 
 impl Count {
+    pub(super) fn new(count: u64, hidden: u64) -> Self {
+        Self { count, exact: true, hidden }
+    }
+
+    /// Whether there is nothing, hidden or not.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0 && self.hidden == 0
+    }
+
     pub(super) fn example() -> Self {
-        Self { count: 312, exact: true }
+        Self::new(1204, 312)
     }
 }
 
 /// `GET /sessions/count`: how many parts the list has.
 pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
-    let params = params.only(&["from", "to", "filter", "mcp", "timeout"])?;
+    let params = params.only(&["from", "to", "filter", "noise", "mcp", "timeout", "query_id"])?;
     let api = api.within(&params)?;
+    let narrowed = api.narrowed(&params).await?;
     let query = SessionsQuery {
         window: params.asked()?.window(api.oldest()),
         as_of: api.shared.store.position(),
-        ..sessions_query(&params)?
+        ..sessions_query(&params, &narrowed)?
     };
-    let count = api.ask(move |store| store.count_sessions(&query)).await?;
-    Ok(Json(Count { count, exact: true }))
+    let counted = api.ask(move |store| {
+        let count = store.count_sessions(&query)?;
+        Ok((count, hidden_parts(store, &query, &narrowed, count)?))
+    });
+    let (count, hidden) = counted.await?;
+    Ok(Json(Count::new(count, hidden)))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -238,8 +275,10 @@ impl Api {
     ) -> Result<(Walk, Option<C>), Problem> {
         let asked = params.asked()?;
         let now = self.shared.clock.now();
+        // An export goes on as long as it makes progress.
+        let limited = params.query().is_none().then_some(now);
         match params.text("page_token") {
-            Some(token) => Walk::resume(token, &list, asked, now).map(|(walk, after)| (walk, Some(after))),
+            Some(token) => Walk::resume(token, &list, asked, limited).map(|(walk, after)| (walk, Some(after))),
             None => Ok((Walk { list, asked, issued: now, oldest: self.oldest(), as_of: state() }, None)),
         }
     }

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::openapi::examples;
 use super::params::{IdInPath, Params};
+use super::requests::hidden_requests;
 use super::{Api, Problem};
 use crate::filter::Filter;
 use crate::model::{Id, Measures, Micros};
-use crate::store::{Dimension, Group, Metric, StatsQuery};
+use crate::store::{Dimension, Group, Metric, RequestsQuery, StatsQuery};
 
 /// Most dimensions of a question.
 const DIMENSIONS: usize = 2;
@@ -39,7 +40,8 @@ const BUCKETS: [(&str, i64); 10] = [
 ];
 
 /// What `/stats` takes.
-pub(super) const PARAMETERS: &[&str] = &["from", "to", "filter", "group_by", "metrics", "bucket", "top"];
+pub(super) const PARAMETERS: &[&str] =
+    &["from", "to", "filter", "noise", "group_by", "metrics", "bucket", "top", "timeout", "query_id"];
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Stats {
@@ -51,6 +53,8 @@ pub(super) struct Stats {
     group_count: u64,
     /// Whether distinct sessions, distinct users and percentiles are exact.
     exact: bool,
+    /// Requests that were not counted because they are noise.
+    hidden: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -92,7 +96,7 @@ impl Stats {
             measures,
             series: Some(vec![step]),
         };
-        Self { groups: vec![group], other: None, group_count: 1, exact: true }
+        Self { groups: vec![group], other: None, group_count: 1, exact: true, hidden: 4 }
     }
 }
 
@@ -118,11 +122,13 @@ pub(super) async fn of_session(
 impl Api {
     async fn stats(&self, session: Option<Id>, params: Params) -> Result<Json<Stats>, Problem> {
         let params = params.only(PARAMETERS)?;
-        let (asked, filter) = (params.asked()?, params.filter()?);
+        let api = self.clone().within(&params)?;
+        let (asked, narrowed) = (params.asked()?, self.narrowed(&params).await?);
+        let filter = narrowed.asked().cloned();
         let query = StatsQuery {
             session,
             window: asked.window(self.oldest()),
-            filter: filter.clone(),
+            filter: narrowed.filter(),
             as_of: self.shared.store.position(),
             group_by: dimensions(&params)?,
             top: top(&params)?,
@@ -132,21 +138,24 @@ impl Api {
         let bucket = self.bucket(&params, &query)?;
         let query = StatsQuery { bucket, ..query };
         let group_by = query.group_by.clone();
-        let found = self.ask(move |store| {
+        let found = api.ask(move |store| {
             let stats = store.stats(&query)?;
             let unknown = match session {
                 Some(id) if stats.groups.is_empty() => store.parts(id, query.as_of)?.is_empty(),
                 _ => false,
             };
-            Ok((!unknown).then_some(stats))
+            let StatsQuery { session, window, as_of, .. } = query;
+            let counted = RequestsQuery { session, window, as_of, ..RequestsQuery::default() };
+            let hidden = hidden_requests(store, &counted, &narrowed)?;
+            Ok((!unknown).then_some((stats, hidden)))
         });
-        let found = match (found.await?, session) {
+        let (found, hidden) = match (found.await?, session) {
             (Some(found), _) => found,
             (None, session) => return Err(self.no_session(session.unwrap_or_default(), None)),
         };
         let groups = found.groups.into_iter().map(|group| told(group, &group_by, filter.as_ref(), bucket)).collect();
         let other = found.other.map(|other| Other { series: series(&other, bucket), measures: other.measures });
-        Ok(Json(Stats { groups, other, group_count: found.group_count, exact: found.exact }))
+        Ok(Json(Stats { groups, other, group_count: found.group_count, exact: found.exact, hidden }))
     }
 
     /// The step of time, when the window has not too many of it.

@@ -3,7 +3,7 @@
 //! Each reader has a place in the order of arrival and is sent what comes after it, a page at a time,
 //! the next when it has taken this one. So a slow one holds nothing but its place. Who falls behind by
 //! more than [`BEHIND`] requests goes on with the newest and is told from when to when it missed some.
-//! An event's id continues the stream where it broke off, for ten minutes.
+//! An event's id continues the stream where it broke off, however long ago: an event `begin` has the first.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,11 +18,10 @@ use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::narrow::Narrowed;
 use super::page::Walk;
 use super::params::{Asked, Params};
-use super::sessions::fingerprint;
 use super::{Api, Problem};
-use crate::filter::Filter;
 use crate::model::Micros;
 use crate::store::{Arrival, TailQuery, Tailed};
 
@@ -48,20 +47,22 @@ pub(super) async fn stream(
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let params = params.only(&["filter"])?;
-    let filter = params.filter_of_arrivals()?;
-    let list = format!("stream, {}", fingerprint(filter.as_ref()));
+    let params = params.only(&["filter", "noise"])?;
+    let narrowed = api.narrowed_arrivals(&params).await?;
+    let list = format!("stream, {}", narrowed.fingerprint());
     let slot = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| Problem::busy())?;
     let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
         Some(id) => {
-            let (_, (pos, ordinal)) = Walk::resume(id, &list, Asked::default(), api.shared.clock.now())?;
+            let (_, (pos, ordinal)) = Walk::resume(id, &list, Asked::default(), None)?;
             Some(Arrival { pos, ordinal })
         }
         None => api.tail(&TailQuery { limit: 1, ..TailQuery::default() }).await?.last,
     };
     let reader =
-        Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), filter, list, after, _slot: slot };
+        Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), narrowed, list, after, _slot: slot };
+    let begin = reader.begin()?;
     let events = stream::unfold(reader, Reader::next).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
+    let events = stream::iter(begin.map(Ok)).chain(events);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn stream(
 struct Reader {
     api: Api,
     stopping: Option<Stopping>,
-    filter: Option<Filter>,
+    narrowed: Narrowed,
     /// What ids of events are tokens for.
     list: String,
     after: Option<Arrival>,
@@ -77,6 +78,13 @@ struct Reader {
 }
 
 impl Reader {
+    /// Tells the place to go on from before the first request has one.
+    fn begin(&self) -> Result<Option<Event>, Problem> {
+        let Some(after) = self.after else { return Ok(None) };
+        let data = json!({ "at": self.api.shared.clock.now() });
+        Ok(Some(Event::default().event("begin").data(data.to_string()).id(self.place(after)?)))
+    }
+
     /// The next events; none after a failure, and when the server stops.
     async fn next(mut self) -> Option<(Vec<Event>, Self)> {
         loop {
@@ -99,6 +107,8 @@ impl Reader {
 
     async fn look(&mut self) -> Result<Vec<Event>, Problem> {
         let mut events = Vec::new();
+        // Labels may have been given meanwhile.
+        self.narrowed = self.api.looked_up(self.narrowed.clone()).await?;
         let mut page = self.tail(self.after, PAGE).await?;
         let left = BEHIND.saturating_sub(page.requests.len());
         if page.more && self.behind(page.last, left).await? >= left {
@@ -107,16 +117,12 @@ impl Reader {
             let missed = json!({ "from": from, "to": page.requests.first().map(|request| request.ts) });
             events.push(Event::default().event("missed").data(missed.to_string()));
         }
-        let Tailed { requests, last, .. } = page;
-        self.after = last.or(self.after);
-        for request in requests {
+        let Tailed { requests, arrivals, last, .. } = page;
+        for (request, arrival) in requests.into_iter().zip(arrivals) {
             let data = serde_json::to_string(&request).map_err(|_| Problem::internal())?;
-            events.push(Event::default().event("request").data(data));
+            events.push(Event::default().event("request").data(data).id(self.place(arrival)?));
         }
-        // Only the last of a page has a place to go on from.
-        if let (Some(event), Some(last)) = (events.pop(), self.after) {
-            events.push(event.id(self.place(last)?));
-        }
+        self.after = last.or(self.after);
         Ok(events)
     }
 }
@@ -143,7 +149,7 @@ impl Reader {
     }
 
     fn query(&self, after: Option<Arrival>, limit: usize) -> TailQuery {
-        TailQuery { after, filter: self.filter.clone(), limit, ..TailQuery::default() }
+        TailQuery { after, filter: self.narrowed.filter(), limit, ..TailQuery::default() }
     }
 
     /// The id of an event, from which the stream goes on.

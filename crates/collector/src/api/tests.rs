@@ -1,9 +1,12 @@
 mod bundles;
 mod endpoints;
 mod export;
+mod labels;
+mod noise;
 mod notes;
 mod openapi;
 mod pseudonym;
+mod queries;
 mod stats;
 mod story;
 mod stream;
@@ -381,7 +384,7 @@ async fn bad_input_gets_a_problem_that_names_the_parameter() {
         ("/requests?order_by=arrival&filter=session.requests%3E5", "filter", "nothing is known of their sessions"),
         ("/sessions?timeout=31", "timeout", "no number of seconds from 1 to 30"),
         ("/fields?timeout=0", "timeout", "no number of seconds from 1 to 30"),
-        ("/sessions/count?page_size=5", "page_size", "those here are from, to, filter, mcp"),
+        ("/sessions/count?page_size=5", "page_size", "those here are from, to, filter, noise, mcp"),
         ("/sessions?from=yesterday", "from", "RFC 3339"),
         ("/sessions?from=2026-03-10", "from", "RFC 3339"),
         ("/sessions?from=2026-03-10T00:00:00", "from", "RFC 3339"),
@@ -662,6 +665,7 @@ impl Store for SlowStore {
         rows() -> u64;
         common_values(query: &crate::store::CommonQuery) -> Result<Vec<crate::model::CommonValue>, crate::store::StoreError>;
         count_sessions(query: &crate::store::SessionsQuery) -> Result<u64, crate::store::StoreError>;
+        count_requests(query: &crate::store::RequestsQuery) -> Result<u64, crate::store::StoreError>;
         parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
         requests(query: &crate::store::RequestsQuery) -> Result<crate::store::RequestsPage, crate::store::StoreError>;
         known(ids: &[Id]) -> Result<HashSet<Id>, crate::store::StoreError>;

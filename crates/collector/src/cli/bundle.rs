@@ -42,7 +42,7 @@ pub(super) async fn run(client: &Client, session: Id, file: &Path) -> Result<Exi
 async fn write(client: &Client, session: Id, form: &str, out: &mut impl Write) -> Result<Value, CliError> {
     let made = client.post(&format!("/sessions/{session}/bundles"), &json!({})).await?;
     let path = format!("/bundles/{}.{form}", made["id"].as_str().unwrap_or_default());
-    client.export(&path, &[], |piece, _| out.write_all(piece)).await??;
+    client.file(&path, |piece| out.write_all(piece)).await??;
     out.flush()?;
     Ok(made)
 }

@@ -1,6 +1,6 @@
 //! Asks the running server over its unix socket.
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +8,15 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::api::TOTAL;
+use crate::api::{HIDDEN, TOTAL};
+use crate::desk::new_id;
 
 /// A little longer than the server itself gives a question.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// Likewise for an export, whose pages are good for ten minutes.
-const EXPORT: Duration = Duration::from_secs(630);
+/// Without a byte: longer than the server takes for a page of an export.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How often it is told how far a question is.
+const TELL: Duration = Duration::from_secs(1);
 /// A bundle may take many questions to make.
 const CHANGE: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(2);
@@ -67,6 +70,15 @@ fn tried(sockets: &[(PathBuf, io::Error)]) -> String {
     each.join(", ")
 }
 
+/// Rows of an export, where the server knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// In all.
+    pub(super) total: Option<u64>,
+    /// Left out because they are noise.
+    pub(super) hidden: Option<u64>,
+}
+
 /// A way to the server.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -96,6 +108,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .unix_socket(socket)
             .no_proxy()
+            .read_timeout(SILENCE)
             .build()
             .map_err(|e| AskError::Broken { socket: socket.to_owned(), reason: innermost(&e) })?;
         Ok(Self { http, socket: socket.to_owned() })
@@ -121,18 +134,39 @@ impl Client {
         serde_json::from_slice(&body).map_err(|_| self.wordless(status))
     }
 
-    /// The answer to `GET /api/v1{path}`, piece by piece: an export, which may take as long as the
-    /// server gives one. Each piece comes with the number of rows in all, where the server knows it.
+    /// The answer to `GET /api/v1{path}`, piece by piece: an export, which takes as long as it makes progress. Each piece
+    /// comes with what the server knows of the number of rows.
     pub(super) async fn export(
         &self,
         path: &str,
         parameters: &[(&str, String)],
-        mut take: impl FnMut(&[u8], Option<u64>) -> io::Result<()>,
+        mut take: impl FnMut(&[u8], Counts) -> io::Result<()>,
     ) -> Result<io::Result<()>, AskError> {
-        let mut response = self.ask(path, parameters, EXPORT).await?;
-        let total = response.headers().get(TOTAL).and_then(|total| total.to_str().ok()?.parse().ok());
+        let query_id = new_id().to_string();
+        let parameters: Vec<_> = parameters.iter().cloned().chain([("query_id", query_id.clone())]).collect();
+        let response = self.telling(&query_id, self.send(self.http.get(self.url(path, &parameters)?))).await?;
+        let count = |name| response.headers().get(name).and_then(|count| count.to_str().ok()?.parse().ok());
+        let counts = Counts { total: count(TOTAL), hidden: count(HIDDEN) };
+        self.pieces(response, |piece| take(piece, counts)).await
+    }
+
+    /// The answer to `GET /api/v1{path}`, piece by piece: a file.
+    pub(super) async fn file(
+        &self,
+        path: &str,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, AskError> {
+        let response = self.ask(path, &[], CHANGE).await?;
+        self.pieces(response, take).await
+    }
+
+    async fn pieces(
+        &self,
+        mut response: reqwest::Response,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, AskError> {
         while let Some(piece) = response.chunk().await.map_err(|e| self.broken(&e))? {
-            if let Err(error) = take(&piece, total) {
+            if let Err(error) = take(&piece) {
                 return Ok(Err(error));
             }
         }
@@ -156,6 +190,30 @@ impl Client {
             url.query_pairs_mut().extend_pairs(parameters);
         }
         Ok(url)
+    }
+
+    /// The answer to a question with this `query_id`; how far it is is told on the standard error meanwhile, if that is a
+    /// terminal.
+    async fn telling<T>(&self, query_id: &str, answer: impl Future<Output = T>) -> T {
+        let mut answer = std::pin::pin!(answer);
+        let mut told = false;
+        loop {
+            tokio::select! {
+                answer = &mut answer => {
+                    if told {
+                        let _ = write!(io::stderr(), "\r\x1b[K");
+                    }
+                    return answer;
+                }
+                () = tokio::time::sleep(TELL), if io::stderr().is_terminal() => {
+                    // It may have ended just now.
+                    if let Ok(query) = self.get(&format!("/queries/{query_id}"), &[]).await {
+                        let _ = write!(io::stderr(), "\r{}\x1b[K", progress(&query));
+                        told = true;
+                    }
+                }
+            }
+        }
     }
 
     /// Asks within `deadline`; what the server refuses is an error.
@@ -195,21 +253,29 @@ impl Client {
         limit: usize,
     ) -> Result<Value, AskError> {
         let mut rows: Vec<Value> = Vec::new();
-        let mut token = None;
+        let (mut token, mut hidden) = (None, 0);
         loop {
             let mut parameters = parameters.to_vec();
             parameters.push(("page_size", (limit - rows.len()).clamp(1, 1000).to_string()));
             parameters.extend(token.map(|token| ("page_token", token)));
-            let mut page = self.get(path, &parameters).await?;
+            let query_id = new_id().to_string();
+            parameters.push(("query_id", query_id.clone()));
+            let mut page = self.telling(&query_id, self.get(path, &parameters)).await?;
             if let Some(Value::Array(more)) = page.get_mut(name).map(Value::take) {
                 rows.extend(more);
             }
+            hidden += page["hidden"].as_u64().unwrap_or_default();
             token = page["next_page_token"].as_str().map(str::to_owned);
             if token.is_none() || rows.len() >= limit {
-                return Ok(serde_json::json!({ name: rows, "next_page_token": token }));
+                return Ok(serde_json::json!({ name: rows, "hidden": hidden, "next_page_token": token }));
             }
         }
     }
+}
+
+/// How far a question is, in words.
+fn progress(query: &Value) -> String {
+    format!("{} of {} days looked at", query["days_done"], query["days"])
 }
 
 /// The cause at the bottom: what the system said, without the layers around it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::client::Client;
+use super::client::{Client, Counts};
 use super::filter::Filtered;
 use super::{CliError, Where};
 use crate::model::Id;
@@ -41,6 +41,9 @@ pub(super) struct Export {
     /// File that is written; it has its name when it is whole [default: the standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    force: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,6 +68,10 @@ impl Export {
             let reason = "values of clients could write to this terminal: name a file with --output, or pipe them on";
             return Err(io::Error::other(reason).into());
         }
+        if let Some(file) = self.output.as_ref().filter(|file| !self.force && file.exists()) {
+            let reason = format!("{} is there already: --force replaces it", file.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason).into());
+        }
         let client = self.server.client().await?;
         let list = match (self.list, self.session) {
             (List::Requests, Some(id)) => format!("/sessions/{id}/requests"),
@@ -78,7 +85,7 @@ impl Export {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(self.from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
-        parameters.extend(self.filtered.parameter());
+        parameters.extend(self.filtered.parameters());
         let mut progress = Progress::new(heads);
         match self.output {
             Some(file) => {
@@ -108,8 +115,8 @@ async fn write(
     out: &mut impl Write,
     progress: &mut Progress,
 ) -> Result<(), CliError> {
-    let take = |piece: &[u8], total: Option<u64>| {
-        progress.total = total;
+    let take = |piece: &[u8], counts: Counts| {
+        progress.counts = counts;
         out.write_all(piece)?;
         progress.seen(piece);
         Ok(())
@@ -135,15 +142,21 @@ struct Progress {
     lines: u64,
     heads: u64,
     quoted: bool,
-    /// Rows in all, where the server knows.
-    total: Option<u64>,
+    counts: Counts,
     told: Instant,
     terminal: bool,
 }
 
 impl Progress {
     fn new(heads: u64) -> Self {
-        Self { lines: 0, heads, quoted: false, total: None, told: Instant::now(), terminal: io::stderr().is_terminal() }
+        Self {
+            lines: 0,
+            heads,
+            quoted: false,
+            counts: Counts::default(),
+            told: Instant::now(),
+            terminal: io::stderr().is_terminal(),
+        }
     }
 
     fn seen(&mut self, piece: &[u8]) {
@@ -158,7 +171,7 @@ impl Progress {
         }
         if self.terminal && self.told.elapsed() >= TELL {
             self.told = Instant::now();
-            let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
+            let of = self.counts.total.map(|total| format!(" of {total}")).unwrap_or_default();
             let _ = write!(io::stderr(), "\r{}{of} rows", self.rows());
         }
     }
@@ -169,6 +182,8 @@ impl Progress {
 
     fn end(&self) {
         let begin = if self.terminal { "\r" } else { "" };
-        let _ = writeln!(io::stderr(), "{begin}{} rows", self.rows());
+        let hidden = self.counts.hidden.filter(|hidden| *hidden > 0);
+        let hidden = hidden.map(|hidden| format!(", {hidden} hidden as noise")).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "{begin}{} rows{hidden}", self.rows());
     }
 }

@@ -72,6 +72,11 @@ pub(super) fn shown(answer: &Value, width: Option<usize>) -> String {
         }
         text.push_str(&table.render(width));
     }
+    let filters = texts("filters");
+    if !filters.is_empty() {
+        text.push_str("where the value left hashed these filters find it:\n");
+        filters.iter().for_each(|filter| text.push_str(&format!("  {filter}\n")));
+    }
     for (name, meaning) in [
         ("other_nodes", "nodes with another secret, whose sessions cannot be found"),
         ("groups_left_out", "groups with variables, to be tried with --group"),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::filter::{NoiseShown, hidden};
 use super::sessions::{counts, key, limit, who};
 use super::table::{self, Side, Table, bytes, escape, millis, span, time};
 use super::{CliError, Where, print, print_json};
@@ -20,14 +21,16 @@ pub(super) struct Session {
     /// Only the part of this UTC day, such as 2026-01-31
     #[arg(long, value_name = "DAY")]
     day: Option<String>,
+    #[command(flatten)]
+    noise: NoiseShown,
     /// How many requests at most
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = limit)]
     limit: usize,
-    /// Print the API's answers: the session, with its requests in it
+    /// Print the API's answers: the session, with its notes and requests in it
     #[arg(long)]
     json: bool,
     /// Make an evidence bundle of the session and write it: .html to read and print, .ndjson for programs
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["day", "limit", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["day", "noise", "limit", "json"])]
     bundle: Option<std::path::PathBuf>,
 }
 
@@ -40,7 +43,10 @@ impl Session {
         let day: Vec<(&str, String)> = self.day.into_iter().map(|day| ("day", day)).collect();
         let id = self.id;
         let mut session = client.get(&format!("/sessions/{id}"), &day).await?;
-        let list = client.list(&format!("/sessions/{id}/requests"), "requests", &day, self.limit).await?;
+        let notes = client.get(&format!("/sessions/{id}/notes"), &[]).await?;
+        session["notes"] = notes["notes"].clone();
+        let shown_requests: Vec<_> = day.into_iter().chain(self.noise.parameter()).collect();
+        let list = client.list(&format!("/sessions/{id}/requests"), "requests", &shown_requests, self.limit).await?;
         if let (Value::Object(session), Value::Object(list)) = (&mut session, list) {
             session.extend(list);
         }
@@ -59,6 +65,7 @@ pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
     for part in session["parts"].as_array().into_iter().flatten() {
         text.push_str(&facts(part, width));
     }
+    text.push_str(&notes(session, width));
     let requests = session["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut table = Table::new(&[
         ("TIME (UTC)", Side::Whole),
@@ -79,7 +86,7 @@ pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
     if session["next_page_token"].is_string() {
         text.push_str(&format!("the first {} requests; --limit shows more\n", requests.len()));
     }
-    text
+    text + &hidden(session)
 }
 
 /// The cells of a request.
@@ -167,6 +174,8 @@ fn facts(part: &Value, width: Option<usize>) -> String {
             each("top_endpoints", |e| format!("{} ({})", e["endpoint"].as_str().unwrap_or_default(), e["requests"])),
         ),
         ("attacks", counts(&part["attacks"])),
+        ("labels", list("labels", None)),
+        ("visits", visits(part)),
     ];
     let mut shown = format!("\npart of {}\n", escape(text("day")));
     for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -175,4 +184,40 @@ fn facts(part: &Value, width: Option<usize>) -> String {
         shown.push('\n');
     }
     shown
+}
+
+/// How often the session came in a part, and when.
+fn visits(part: &Value) -> String {
+    const SHOWN: usize = 5;
+    let visits = part["visits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let count = part["visit_count"].as_u64().unwrap_or_default();
+    let visit = |visit: &Value| {
+        let began = time(visit["first_seen"].as_str().unwrap_or_default());
+        match (visit["reason"].as_str(), visit["idle_ms"].as_u64()) {
+            (Some("idle"), Some(idle)) => format!("{began} after {}", span(idle)),
+            (Some("midnight"), _) => format!("{began} over midnight"),
+            _ => began,
+        }
+    };
+    let shown: Vec<_> = visits.iter().take(SHOWN).map(visit).collect();
+    let more = count.saturating_sub(shown.len() as u64);
+    match (count, more) {
+        (0 | 1, _) => String::new(),
+        (count, 0) => format!("{count}: {}", shown.join(", ")),
+        (count, more) => format!("{count}: {}, and {more} more", shown.join(", ")),
+    }
+}
+
+/// What people wrote on the session and its requests.
+fn notes(session: &Value, width: Option<usize>) -> String {
+    let mut shown = String::new();
+    for note in session["notes"].as_array().into_iter().flatten() {
+        let text = |name: &str| note[name].as_str().unwrap_or_default();
+        let on = note["request_id"].as_str().map(|id| format!(" on request {id}")).unwrap_or_default();
+        let words = text("text").split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = escape(&format!("note of {} by {}{on}: {words}", time(text("at")), text("author")));
+        shown.push_str(&width.map_or(line.clone(), |width| table::cut(&line, width)));
+        shown.push('\n');
+    }
+    if shown.is_empty() { shown } else { format!("\n{shown}") }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::filter::Filtered;
+use super::filter::{Filtered, hidden};
 use super::table::{self, Side, Table};
 use super::{CliError, Where, print, print_json};
 
@@ -50,7 +50,7 @@ impl Sessions {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
-        parameters.extend(self.filtered.parameter());
+        parameters.extend(self.filtered.parameters());
         parameters.extend(self.mcp.then(|| ("mcp", true.to_string())));
         let list = client.list("/sessions", "sessions", &parameters, self.limit).await?;
         if self.json {
@@ -66,8 +66,8 @@ impl Sessions {
 pub(super) fn shown(list: &Value, width: Option<usize>) -> String {
     let rows = list["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
     if rows.is_empty() {
-        return "no sessions; requests appear here when they end (`api-sessions check URL` tells what is missing)\n"
-            .to_owned();
+        let none = "no sessions; requests appear here when they end (`api-sessions check URL` tells what is missing)\n";
+        return none.to_owned() + &hidden(list);
     }
     let mut table = Table::new(&[
         ("LAST SEEN (UTC)", Side::Whole),
@@ -103,7 +103,7 @@ pub(super) fn shown(list: &Value, width: Option<usize>) -> String {
     if list["next_page_token"].is_string() {
         text.push_str(&format!("the first {}; --limit shows more\n", rows.len()));
     }
-    text
+    text + &hidden(list)
 }
 
 /// `{"2xx":3,"4xx":1}` as `2xx 3, 4xx 1`.

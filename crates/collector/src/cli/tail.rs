@@ -36,13 +36,13 @@ impl Tail {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
         let width = table::terminal_width();
-        let filter = self.filtered.parameter();
+        let filtered = self.filtered.parameters();
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut token: Option<String> = None;
         let mut size = self.lines.min(1000);
         loop {
             let mut parameters = vec![("order_by", "arrival".to_owned()), ("page_size", size.to_string())];
-            parameters.extend(filter.clone());
+            parameters.extend(filtered.clone());
             parameters.extend(token.clone().map(|token| ("page_token", token)));
             let page = match client.get("/requests", &parameters).await {
                 Ok(page) => page,

@@ -126,7 +126,7 @@ async fn an_export_is_written_whole_or_not_at_all() {
     let (socket, file) = (server.socket(), server.folder.path().join("out"));
     let export = async |more: &[&str]| {
         let mut line = vec!["api-sessions", "export", "--socket", socket.to_str().unwrap()];
-        line.extend(["-o", file.to_str().unwrap()].iter().chain(more));
+        line.extend(["-o", file.to_str().unwrap(), "--force"].iter().chain(more));
         let Command::Export(export) = Cli::try_parse_from(line).unwrap().command else { panic!("not an export") };
         export.run().await
     };
@@ -144,6 +144,11 @@ async fn an_export_is_written_whole_or_not_at_all() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("id,day,first_seen,") && text.lines().count() == 2, "{text}");
     assert!(!server.folder.path().join("out.part").exists());
+    let line =
+        ["api-sessions", "export", "--socket", socket.to_str().unwrap(), "sessions", "-o", file.to_str().unwrap()];
+    let Command::Export(export) = Cli::try_parse_from(line).unwrap().command else { panic!("not an export") };
+    assert!(export.run().await.unwrap_err().to_string().contains("--force replaces it"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }
 
 #[tokio::test]

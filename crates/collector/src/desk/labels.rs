@@ -77,6 +77,20 @@ impl Desk {
         Ok(labels)
     }
 
+    /// Up to `limit` of the sessions and requests that have one of these labels.
+    pub async fn labelled(&self, labels: &[String], limit: usize) -> Result<Vec<(Kind, Id)>, DeskError> {
+        let labels = serde_json::Value::from_iter(labels.iter().cloned());
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT DISTINCT kind, subject FROM labels WHERE label IN (SELECT value FROM json_each(?)) LIMIT ?",
+        )
+        .bind(labels.to_string())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let kind = |word: &str| if word == Kind::Request.word() { Kind::Request } else { Kind::Session };
+        rows.into_iter().map(|(word, on)| Ok((kind(&word), id(&on)?))).collect()
+    }
+
     /// Gives a label; says whether it is new there.
     pub async fn add_label(&self, subject: Subject, label: &str, by: &By) -> Result<bool, DeskError> {
         let on = subject.id.to_string();

@@ -54,6 +54,14 @@ pub enum DecisionError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// It was decided before.
+    #[error("{reason}")]
+    Taken {
+        /// Which part of it.
+        field: &'static str,
+        /// What there is.
+        reason: String,
+    },
     /// Their file cannot be read or written.
     #[error("decisions about endpoints in {}: {source}", path.display())]
     File {
@@ -116,7 +124,7 @@ impl Decisions {
         }
         check_path(path).map_err(|reason| refused("path", reason))?;
         if self.kept.pins.iter().any(|pin| pin.host == host && pin.path == path) {
-            return Err(refused("path", format!("`{path}` is pinned already")));
+            return Err(DecisionError::Taken { field: "path", reason: format!("`{path}` is pinned already") });
         }
         let pin = Pin { id: self.next_id(self.kept.pins.len())?, host: host.to_owned(), path: path.to_owned() };
         self.change(|kept| kept.pins.push(pin.clone()));
@@ -131,7 +139,8 @@ impl Decisions {
             return Err(refused("into", "it is the endpoint itself; another one would be right".into()));
         }
         if self.names.contains_key(from) {
-            return Err(refused("from", format!("`{from}` is merged already; undo that first")));
+            let reason = format!("`{from}` is merged already; undo that first");
+            return Err(DecisionError::Taken { field: "from", reason });
         }
         if self.names.contains_key(into) {
             return Err(refused("into", format!("`{into}` is merged into `{}` itself", self.called(into))));

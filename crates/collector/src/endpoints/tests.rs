@@ -164,7 +164,7 @@ fn decisions_that_cannot_be_right_are_refused_with_their_field() {
     force(&endpoints, endpoints.merge("GET a/x", "GET b/x"));
     force(&endpoints, endpoints.pin("shop", "/a/{id}"));
     let refused = |result: Result<(), DecisionError>| match result {
-        Err(DecisionError::Refused { field, reason }) => (field, reason),
+        Err(DecisionError::Refused { field, reason } | DecisionError::Taken { field, reason }) => (field, reason),
         other => panic!("{other:?}"),
     };
     let long = format!("/{}", "x".repeat(1100));

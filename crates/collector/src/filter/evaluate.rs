@@ -162,6 +162,7 @@ fn found_in_request(field: &Field, Seen { request, user, role }: Seen) -> Found 
             Found::Texts(own.map(|param| param.value.clone()).collect())
         }
         Field::Attack => Found::Texts(request.attacks.iter().map(|attack| attack.kind.clone()).collect()),
+        Field::Label => Found::Texts(request.labels.clone()),
         Field::Noise => Found::Flag(request.noise),
         Field::McpMethod => maybe(mcp.map(|mcp| &mcp.method)),
         Field::McpPrimitive => maybe(mcp.map(|mcp| &mcp.primitive)),
@@ -177,6 +178,7 @@ fn found_in_part(field: &Field, part: &SessionPart) -> Found {
     let number = |number: u64| Found::Number(Some(number.into()));
     match field {
         Field::SessionRequests => number(part.requests),
+        Field::SessionNoise => number(part.noise),
         Field::SessionDuration => Found::Number(Some(i128::from(part.last_seen.0) - i128::from(part.first_seen.0))),
         Field::SessionFirstSeen => Found::Number(Some(part.first_seen.0.into())),
         Field::SessionLastSeen => Found::Number(Some(part.last_seen.0.into())),

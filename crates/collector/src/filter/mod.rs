@@ -117,6 +117,16 @@ impl Filter {
         parse::parse(text).map(|root| Self { root })
     }
 
+    /// What is noise, or what is not.
+    pub fn noise(wanted: bool) -> Self {
+        Self { root: Expr::Term(Field::Noise, Test::OneOf(vec![Value::Flag(wanted)])) }
+    }
+
+    /// The same with other terms: `other` tells for a term what stands in its place, if it is another one.
+    pub(crate) fn with_terms(self, mut other: impl FnMut(&Field, &Test) -> Option<Expr>) -> Self {
+        Self { root: self.root.with_terms(&mut other) }
+    }
+
     /// What meets both.
     pub fn and(self, other: Self) -> Self {
         let mut all = Vec::new();
@@ -139,6 +149,45 @@ impl std::ops::Not for Filter {
 }
 
 impl Expr {
+    /// What it wants when all that it says is that a request is noise, or is none.
+    pub(crate) fn is_noise(&self) -> Option<bool> {
+        match self {
+            Self::Term(Field::Noise, Test::OneOf(values)) => match values.as_slice() {
+                [Value::Flag(noise)] => Some(*noise),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether a field is named in it, whatever it is compared with.
+    pub fn names(&self, field: &Field) -> bool {
+        !self.tests_of(field).is_empty()
+    }
+
+    /// What it compares a field with, from left to right.
+    pub(crate) fn tests_of(&self, field: &Field) -> Vec<&Test> {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().flat_map(|expr| expr.tests_of(field)).collect(),
+            Self::Not(inner) | Self::Any(inner) | Self::Count(inner, _) => inner.tests_of(field),
+            Self::Term(named, test) if named == field => vec![test],
+            Self::Word(_) | Self::Term(..) => Vec::new(),
+        }
+    }
+
+    fn with_terms(self, other: &mut impl FnMut(&Field, &Test) -> Option<Self>) -> Self {
+        let mut each = |all: Vec<Self>| all.into_iter().map(|expr| expr.with_terms(other)).collect();
+        match self {
+            Self::And(all) => Self::And(each(all)),
+            Self::Or(all) => Self::Or(each(all)),
+            Self::Not(inner) => Self::Not(Box::new(inner.with_terms(other))),
+            Self::Any(inner) => Self::Any(Box::new(inner.with_terms(other))),
+            Self::Count(inner, test) => Self::Count(Box::new(inner.with_terms(other)), test),
+            Self::Word(word) => Self::Word(word),
+            Self::Term(field, test) => other(&field, &test).unwrap_or(Self::Term(field, test)),
+        }
+    }
+
     /// Whether it speaks of the part of a session, not of a request alone.
     pub fn speaks_of_session(&self) -> bool {
         match self {

@@ -96,7 +96,27 @@ impl Inner {
         rows.iter().map(|row| Row { request: self.shown(row), ..row.clone() }).collect()
     }
 
-    /// The parts of all pages of a list, in no order.
+    /// The requests of a list between its places, in order, each with where it stands.
+    fn requests(&self, query: &RequestsQuery) -> Vec<(RequestPlace, Request)> {
+        let place = |row: &Row| RequestPlace::of(&row.request, row.arrival);
+        let behind = |one, other| if query.descending { one < other } else { one > other };
+        let days: Vec<_> = self.days.iter().map(|(&day, rows)| (day, self.shown_rows(&rows.rows))).collect();
+        let mut found: Vec<_> = days
+            .iter()
+            .flat_map(|(day, rows)| meeting(*day, rows, query.as_of, query.window, query.filter.as_ref()))
+            .filter(|row| query.session.is_none_or(|session| row.request.session_id == session))
+            .filter(|row| query.after.is_none_or(|after| behind(place(row), after)))
+            .filter(|row| query.until.is_none_or(|until| behind(until, place(row))))
+            .map(|row| (place(row), row.request.clone()))
+            .collect();
+        found.sort_by_key(|found| found.0);
+        if query.descending {
+            found.reverse();
+        }
+        found
+    }
+
+    /// The parts of a list between its places, in no order.
     fn listed(&self, query: &SessionsQuery) -> Vec<SessionPart> {
         let mut listed = Vec::new();
         for (&day, rows) in &self.days {
@@ -107,7 +127,10 @@ impl Inner {
             }
             for (part, _) in day_parts(day, &rows, query.as_of) {
                 let matched = matched.get(&part.id).copied();
-                if matched.is_some() && query.mcp.is_none_or(|mcp| part.mcp == mcp) {
+                let place = query.order.place(&part);
+                let between = query.after.is_none_or(|after| query.order.compare(&place, &after).is_gt())
+                    && query.until.is_none_or(|until| query.order.compare(&place, &until).is_le());
+                if matched.is_some() && between && query.mcp.is_none_or(|mcp| part.mcp == mcp) {
                     listed.push(SessionPart { matched: matched.filter(|_| query.narrowed), ..part });
                 }
             }
@@ -169,7 +192,6 @@ impl Store for MemoryStore {
         let inner = self.lock();
         let mut found = inner.listed(query);
         let place = |part: &SessionPart| query.order.place(part);
-        found.retain(|part| query.after.is_none_or(|after| query.order.compare(&place(part), &after).is_gt()));
         found.sort_by(|a, b| query.order.compare(&place(a), &place(b)));
         found.truncate(query.limit);
         inner.name(&mut found, query.as_of);
@@ -192,27 +214,15 @@ impl Store for MemoryStore {
     }
 
     fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
-        let place = |row: &Row| RequestPlace::of(&row.request, row.arrival);
-        let follows = |row: &Row, after| match query.descending {
-            true => place(row) < after,
-            false => place(row) > after,
-        };
-        let inner = self.lock();
-        let days: Vec<_> = inner.days.iter().map(|(&day, rows)| (day, inner.shown_rows(&rows.rows))).collect();
-        let mut found: Vec<_> = days
-            .iter()
-            .flat_map(|(day, rows)| meeting(*day, rows, query.as_of, query.window, query.filter.as_ref()))
-            .filter(|row| query.session.is_none_or(|session| row.request.session_id == session))
-            .filter(|row| query.after.is_none_or(|after| follows(row, after)))
-            .collect();
-        found.sort_by_key(|row| place(row));
-        if query.descending {
-            found.reverse();
-        }
+        let mut found = self.lock().requests(query);
         let more = found.len() > query.limit;
         found.truncate(query.limit);
-        let next = found.last().filter(|_| more).map(|row| place(row));
-        Ok(RequestsPage { requests: found.into_iter().map(|row| row.request.clone()).collect(), next })
+        let next = found.last().filter(|_| more).map(|found| found.0);
+        Ok(RequestsPage { requests: found.into_iter().map(|(_, request)| request).collect(), next })
+    }
+
+    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError> {
+        Ok(self.lock().requests(query).len() as u64)
     }
 
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
@@ -253,7 +263,8 @@ impl Store for MemoryStore {
             None => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
         }
         let last = query.last(position, more, rows.last().map(|row| row.arrival));
-        Ok(Tailed { requests: rows.into_iter().map(|row| row.request).collect(), last, more })
+        let (arrivals, requests) = rows.into_iter().map(|row| (row.arrival, row.request)).unzip();
+        Ok(Tailed { requests, arrivals, last, more })
     }
 
     fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {

@@ -21,7 +21,7 @@ pub mod duckdb;
 pub mod memory;
 
 pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
-pub use interest::Interest;
+pub use interest::{Interest, Progress};
 pub use query::{
     CommonQuery, PAGE_BYTES, Place, RequestPlace, RequestsPage, RequestsQuery, SessionsBy, SessionsOrder,
     SessionsQuery, TailQuery, Tailed, Window,
@@ -117,7 +117,7 @@ pub trait Store: Send + Sync + 'static {
     /// A page of the list of sessions.
     fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError>;
 
-    /// Parts that all pages of a list hold together; order, place and limit do not matter.
+    /// Parts of a list from `after` to `until`, those at `until` included; the limit does not matter.
     fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError>;
 
     /// All parts of one session, the newest first.
@@ -125,6 +125,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of requests, of one session or of all.
     fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError>;
+
+    /// Requests of a list between `after` and `until`; the limit does not matter.
+    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError>;
 
     /// Which of these requests are there, of those told by their id.
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError>;

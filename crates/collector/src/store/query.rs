@@ -56,8 +56,24 @@ pub struct SessionsQuery {
     pub as_of: Position,
     /// Where the page before ended.
     pub after: Option<Place>,
+    /// The last place that counts, where parts are counted.
+    pub until: Option<Place>,
     /// Rows wanted.
     pub limit: usize,
+}
+
+impl SessionsQuery {
+    /// Whether parts of a day may stand between `after` and `until`: in an order by time those of a day stand together.
+    pub(super) fn has_parts_of(&self, day: Day) -> bool {
+        let day_of = |place: Place| place.day;
+        !self.order.is_by_time()
+            || lies_between(day, self.after.map(day_of), self.until.map(day_of), self.order.ascending)
+    }
+}
+
+fn lies_between(day: Day, after: Option<Day>, until: Option<Day>, ascending: bool) -> bool {
+    let (first, last) = if ascending { (after, until) } else { (until, after) };
+    first.is_none_or(|first| first <= day) && last.is_none_or(|last| day <= last)
 }
 
 /// An order of the list of sessions; ties go by id, then by day.
@@ -167,6 +183,8 @@ pub struct RequestsQuery {
     pub as_of: Position,
     /// Where the page before ended.
     pub after: Option<RequestPlace>,
+    /// The first place that counts no more, where requests are counted.
+    pub until: Option<RequestPlace>,
     /// Rows wanted.
     pub limit: usize,
     /// Bytes that the texts of a page may have, but for those of its last request.
@@ -176,8 +194,16 @@ pub struct RequestsQuery {
 impl Default for RequestsQuery {
     /// All requests, in no state.
     fn default() -> Self {
-        let (session, window, filter, descending, as_of, after, limit) = Default::default();
-        Self { session, window, filter, descending, as_of, after, limit, bytes: PAGE_BYTES }
+        let (session, window, filter, descending, as_of, after, until, limit) = Default::default();
+        Self { session, window, filter, descending, as_of, after, until, limit, bytes: PAGE_BYTES }
+    }
+}
+
+impl RequestsQuery {
+    /// Whether requests of a day may stand between `after` and `until`.
+    pub(super) fn has_requests_of(&self, day: Day) -> bool {
+        let day_of = |place: RequestPlace| place.ts.day();
+        lies_between(day, self.after.map(day_of), self.until.map(day_of), !self.descending)
     }
 }
 
@@ -241,6 +267,8 @@ impl Default for TailQuery {
 pub struct Tailed {
     /// In the order of their arrival, at least one if there is one.
     pub requests: Vec<Request>,
+    /// When each of them arrived.
+    pub arrivals: Vec<Arrival>,
     /// Where to go on; `None` when nothing has arrived yet that the query wants.
     pub last: Option<Arrival>,
     /// Whether there is more than fits into the page.

@@ -130,22 +130,34 @@ fn states(store: &dyn Store) -> [(Position, Window, Option<bool>); 4] {
 
 /// Walks all pages.
 fn sessions_of_both(memory: &dyn Store, duck: &dyn Store, mut query: SessionsQuery) {
+    let counted = |query: &SessionsQuery, count: usize| {
+        assert_eq!(memory.count_sessions(query).unwrap(), count as u64, "{query:?}");
+        assert_eq!(duck.count_sessions(query).unwrap(), count as u64, "{query:?}");
+    };
+    let whole = query.clone();
     let mut count = 0;
     loop {
         let page = memory.sessions(&query).unwrap();
         assert_eq!(page, duck.sessions(&query).unwrap(), "{query:?}");
-        count += page.len() as u64;
+        count += page.len();
         let Some(last) = page.last() else { break };
-        query.after = Some(query.order.place(last));
+        let last = Some(query.order.place(last));
+        counted(&SessionsQuery { until: last, ..query.clone() }, page.len());
+        query.after = last;
     }
-    assert_eq!(memory.count_sessions(&query).unwrap(), count);
-    assert_eq!(duck.count_sessions(&query).unwrap(), count, "{query:?}");
+    counted(&whole, count);
 }
 
 fn requests_of_both(memory: &dyn Store, duck: &dyn Store, mut query: RequestsQuery) {
     loop {
         let page = memory.requests(&query).unwrap();
         assert_eq!(page, duck.requests(&query).unwrap(), "{query:?}");
+        let left = memory.count_requests(&query).unwrap();
+        assert_eq!(duck.count_requests(&query).unwrap(), left, "{query:?}");
+        let until = RequestsQuery { until: page.next, ..query.clone() };
+        let until = [memory, duck].map(|store| store.count_requests(&until).unwrap());
+        // What stands at the end of the page is not counted.
+        assert_eq!(until, [page.requests.len() as u64 - u64::from(page.next.is_some()); 2], "{query:?}");
         query.after = page.next;
         if page.next.is_none() {
             break;
@@ -167,10 +179,11 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
     let mut orders =
         orders.into_iter().flat_map(|by| [false, true].map(|ascending| SessionsOrder { by, ascending })).cycle();
     for (as_of, window, mcp) in states(memory) {
-        for filter in [None, Some(filter.clone())] {
+        for filter in [None, Some(filter.clone()), Some(Filter::noise(false)), Some(Filter::noise(true))] {
             let narrowed = window != Window::ALL || mcp.is_some() || filter.is_some();
             let order = orders.next().unwrap();
-            let query = SessionsQuery { window, mcp, filter, narrowed, order, as_of, after: None, limit: pages };
+            let query =
+                SessionsQuery { window, mcp, filter, narrowed, order, as_of, after: None, until: None, limit: pages };
             sessions_of_both(memory, duck, query);
         }
         for session in [0, 77, 154, 231].map(|n| Id([n; 16])) {
@@ -185,7 +198,9 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
             assert_eq!(memory.parts(session, as_of).unwrap(), duck.parts(session, as_of).unwrap());
         }
         for (session, descending) in [(None, true), (Some(Id([0; 16])), false), (Some(Id([77; 16])), true)] {
-            let query = RequestsQuery { session, window, descending, as_of, limit: pages, ..RequestsQuery::default() };
+            let filter = Some(Filter::noise(descending)).filter(|_| as_of == u64::MAX);
+            let query =
+                RequestsQuery { session, window, filter, descending, as_of, limit: pages, ..RequestsQuery::default() };
             requests_of_both(memory, duck, query);
         }
     }

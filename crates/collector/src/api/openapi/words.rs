@@ -18,6 +18,13 @@ fn words() -> Vec<(&'static str, &'static str, Value, Value)> {
         ("from", "First moment of the window, RFC 3339", time(), json!("2026-03-10T00:00:00Z")),
         ("to", "First moment past the window, RFC 3339", time(), json!("2026-03-11T00:00:00Z")),
         ("day", "A UTC day: the part of a session", json!({ "type": "string", "format": "date" }), json!("2026-03-10")),
+        (
+            "noise",
+            "Whether requests that rules call noise are hidden, shown, or shown alone; a filter that names the field \
+             `noise` decides itself",
+            json!({ "enum": super::super::narrow::NOISE, "default": "hide" }),
+            json!("show"),
+        ),
         ("mcp", "Those with calls of AI agents, or those without", json!({ "type": "boolean" }), json!(true)),
         (
             "page_size",
@@ -52,6 +59,12 @@ fn words() -> Vec<(&'static str, &'static str, Value, Value)> {
             "Seconds that the answer may take, waiting included",
             json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 10 }),
             json!(30),
+        ),
+        (
+            "query_id",
+            "An id for the question, by which /queries tells how far it is and cancels it",
+            json!({ "type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$" }),
+            Value::Null,
         ),
         (
             "filter",

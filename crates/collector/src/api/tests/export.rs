@@ -86,10 +86,21 @@ async fn an_export_of_sessions_tells_how_many_there_are() {
 #[tokio::test]
 async fn what_fails_on_the_way_cuts_an_export_off() {
     let server = with_pages();
-    let (_, mut body) = server.export(&format!("/sessions/{}/requests.ndjson", session(1))).await;
+    let path = format!("/sessions/{}/requests.ndjson?query_id=mine", session(1));
+    let (_, mut body) = server.export(&path).await;
     body.next().await.unwrap().unwrap();
-    server.clock.advance(Duration::from_secs(601));
+    assert_eq!(server.change("DELETE", "/queries/mine", None).await.0, 204);
     rest(body).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_export_takes_as_long_as_its_reader_does() {
+    let server = with_pages();
+    let (_, mut body) = server.export(&format!("/sessions/{}/requests.ndjson", session(1))).await;
+    let first = body.next().await.unwrap().unwrap();
+    server.clock.advance(Duration::from_secs(3600));
+    let text = String::from_utf8(first.to_vec()).unwrap() + &rest(body).await.unwrap();
+    assert_eq!(lines(&text).len(), 2200);
 }
 
 #[tokio::test]
@@ -151,9 +162,20 @@ async fn every_field_of_a_row_is_in_a_column() {
     server.shared.baselines.refresh(server.store.as_ref(), Duration::ZERO).unwrap();
     server.shared.nodes.record(Micros(NOW), NodeReport { node: "edge".to_owned(), ..NodeReport::default() });
     let requests = format!("/sessions/{}/requests", session(1));
-    for list in ["/sessions".to_owned(), requests, "/endpoints".to_owned(), "/nodes".to_owned()] {
-        let head = records(&server.whole(&format!("{list}.csv")).await).remove(0);
-        let row = lines(&server.whole(&format!("{list}.ndjson")).await).remove(0);
+    let mut other = full_row();
+    other.request.session_id = session(2);
+    other.arrival.pos = 1;
+    server.put_rows([other]);
+    let labels = format!("/sessions/{}/labels", session(1));
+    assert_eq!(server.change("PUT", &format!("{labels}/checked"), None).await.0, 201);
+    let related = format!("/sessions/{}/related", session(1));
+    let named =
+        ["/sessions", "/endpoints", "/nodes", "/noise", "/fields", "/stats?group_by=key.source,status", "/stats"];
+    for list in named.map(str::to_owned).into_iter().chain([requests, labels, related]) {
+        let (list, query) = list.split_once('?').unwrap_or((&list, ""));
+        let head = records(&server.whole(&format!("{list}.csv?{query}")).await).remove(0);
+        let rows = lines(&server.whole(&format!("{list}.ndjson?{query}")).await);
+        let row = rows.first().unwrap_or_else(|| panic!("{list} is empty"));
         for (name, value) in row.as_object().unwrap() {
             let parts = value.as_object().into_iter().flatten().map(|(part, _)| format!("{name}.{part}"));
             let covered = head.contains(name) || (value.is_object() && parts.clone().all(|part| head.contains(&part)));
@@ -162,6 +184,17 @@ async fn every_field_of_a_row_is_in_a_column() {
         let distinct: HashSet<_> = head.iter().collect();
         assert_eq!(distinct.len(), head.len());
     }
+}
+
+#[tokio::test]
+async fn statistics_are_a_row_a_group_with_a_column_for_each_name() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (1, NOW), (2, NOW)]);
+    let rows = records(&server.whole("/stats.csv?group_by=user,status&metrics=requests").await);
+    assert_eq!(rows[0][..4], ["group.user", "group.status", "filter", "requests"].map(str::to_owned));
+    assert_eq!(rows[1][..2], ["user-1", "200"].map(str::to_owned));
+    assert_eq!((rows[2][0].as_str(), rows.len()), ("user-2", 3));
+    assert_eq!(records(&server.whole("/stats.csv").await)[0][0], "filter");
 }
 
 proptest! {

@@ -84,7 +84,7 @@ async fn a_refused_note_or_label_is_told_what_would_be_right() {
     let long = "x".repeat(10_001);
     let bodies = [
         (json!({"text": ""}), 400, "1 to 10000 characters"),
-        (json!({"text": " \n "}), 400, "1 to 10000 characters"),
+        (json!({"text": " \n "}), 400, "more than blanks"),
         (json!({ "text": long }), 400, "not 10001"),
         (json!({"text": "a\u{1b}[2J"}), 400, "U+001B"),
         (json!({"text": "a\0"}), 400, "U+0000"),

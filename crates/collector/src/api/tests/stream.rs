@@ -8,8 +8,18 @@ use super::*;
 struct Events(BodyDataStream, String);
 
 impl Events {
-    /// The next event as (name, data, id), heartbeats left out.
+    /// The next event behind `begin`.
     async fn next(&mut self) -> (String, Value, Option<String>) {
+        loop {
+            let event = self.any().await;
+            if event.0 != "begin" {
+                return event;
+            }
+        }
+    }
+
+    /// The next event as (name, data, id), heartbeats left out.
+    async fn any(&mut self) -> (String, Value, Option<String>) {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
                 let field = |name: &str| {
@@ -75,6 +85,26 @@ async fn requests_are_pushed_as_they_arrive_and_a_stream_goes_on_where_it_broke_
     server.put(&[(4, NOW)]);
     let mut events = server.stream(ids[1].as_deref()).await;
     assert_eq!(events.next().await.1["session_id"], session(4).to_string());
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_behind_any_event_however_long_ago_it_was() {
+    let server = Server::new();
+    server.put(&[(1, NOW)]);
+    let mut events = server.stream_of("?filter=user!%3Duser-2", None).await;
+    let (name, data, begin) = events.any().await;
+    assert_eq!((name.as_str(), &data["at"]), ("begin", &Micros(NOW).to_string().into()));
+    server.put(&[(2, NOW), (3, NOW), (4, NOW), (5, NOW)]);
+    let third = events.next().await;
+    assert_eq!(third.1["session_id"], session(3).to_string());
+    drop(events);
+    server.clock.advance(Duration::from_secs(3600));
+    for (from, expected) in [(begin, [3, 4, 5].as_slice()), (third.2, &[4, 5])] {
+        let mut events = server.stream_of("?filter=user!%3Duser-2", from.as_deref()).await;
+        for n in expected {
+            assert_eq!(events.next().await.1["session_id"], session(*n).to_string());
+        }
+    }
 }
 
 #[tokio::test]

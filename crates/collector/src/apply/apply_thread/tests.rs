@@ -84,6 +84,9 @@ impl Store for FullDisk {
     fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
         self.memory.requests(query)
     }
+    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError> {
+        self.memory.count_requests(query)
+    }
     fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
         self.memory.known(ids)
     }

@@ -101,6 +101,8 @@ async fn send(url: &reqwest::Url, agent: &str, mark: &str) -> Result<Answer, Str
 
 async fn follow(client: &Client, token: Option<String>, size: usize) -> Result<Value, AskError> {
     let mut parameters = vec![("order_by", "arrival".to_owned()), ("page_size", size.to_string())];
+    // Whatever the path is that is checked.
+    parameters.push(("noise", "show".to_owned()));
     parameters.extend(token.map(|token| ("page_token", token)));
     client.get("/requests", &parameters).await
 }

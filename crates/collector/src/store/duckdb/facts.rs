@@ -24,6 +24,9 @@ pub(super) const LAST_SEEN: Fact =
 /// How many requests it has.
 pub(super) const REQUESTS: Fact =
     Fact { name: "requests", kind: "UBIGINT", of_rows: "count(*)", of_pieces: "sum(p.requests)::UBIGINT" };
+/// How many of them are noise.
+pub(super) const NOISE: Fact =
+    Fact { name: "noise", kind: "UBIGINT", of_rows: "count(*) FILTER (r.noise)", of_pieces: "sum(p.noise)::UBIGINT" };
 /// Bytes received; the sum stops at the largest number instead of failing.
 pub(super) const BYTES_IN: Fact = Fact {
     name: "bytes_in",
@@ -78,5 +81,5 @@ pub(super) const LAST_POS: Fact =
     Fact { name: "last_pos", kind: "UBIGINT", of_rows: "max(r.pos)", of_pieces: "max(p.last_pos)" };
 
 /// Those that pieces hold for filters and orders, in the order of their columns.
-pub(super) const FACTS: [Fact; 10] =
-    [FIRST_SEEN, LAST_SEEN, REQUESTS, BYTES_IN, BYTES_OUT, MCP, USERS, IPS, LAST_USER, LAST_ROLE];
+pub(super) const FACTS: [Fact; 11] =
+    [FIRST_SEEN, LAST_SEEN, REQUESTS, NOISE, BYTES_IN, BYTES_OUT, MCP, USERS, IPS, LAST_USER, LAST_ROLE];

@@ -26,6 +26,9 @@ pub(super) struct Compiled<'a> {
     pub(super) requests: Vec<Statement>,
     /// Whether `requests` speak of `s`.
     pub(super) requests_need_session: bool,
+    /// Whether a request must be noise, or must not, where that is all that it must be: lists of sessions know
+    /// how many of their requests are, and need not read them.
+    pub(super) noise: Option<bool>,
     /// The columns of `s` that are spoken of.
     pub(super) facts: Vec<Fact>,
     /// What the requests meet, over `r`, that `n0`, `n1`, ... count.
@@ -39,6 +42,7 @@ impl<'a> Compiled<'a> {
             session: Vec::new(),
             requests: Vec::new(),
             requests_need_session: false,
+            noise: None,
             facts: Vec::new(),
             counts: Vec::new(),
         }
@@ -53,6 +57,10 @@ impl<'a> Compiled<'a> {
             root => std::slice::from_ref(root),
         };
         for term in terms {
+            if let (Some(noise), None) = (term.is_noise(), compiled.noise) {
+                compiled.noise = Some(noise);
+                continue;
+            }
             let condition = compiled.condition(term);
             match (term.speaks_of_session(), speaks_of_request(term)) {
                 (true, false) => compiled.session.push(condition),
@@ -62,7 +70,15 @@ impl<'a> Compiled<'a> {
                 }
             }
         }
+        if !compiled.requests.is_empty() {
+            compiled.requests.extend(compiled.noise.take().map(noise));
+        }
         compiled
+    }
+
+    /// All that a row must be, over `r` and `s`.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Statement> {
+        self.noise.map(noise).into_iter().chain(self.requests.iter().chain(&self.session).cloned())
     }
 
     /// Whether there is no `s` without it.
@@ -122,6 +138,11 @@ impl<'a> Compiled<'a> {
     }
 }
 
+/// Whether a row is noise, or is none.
+pub(super) fn noise(wanted: bool) -> Statement {
+    Statement::of(if wanted { "coalesce(r.noise, false)" } else { "NOT coalesce(r.noise, false)" })
+}
+
 /// A filter of requests whose parts are not looked at: what speaks of those is false.
 pub(super) fn of_requests_alone(filter: &Filter, endpoints: &Endpoints) -> Statement {
     Compiled::new(endpoints).alone(&filter.root)
@@ -156,6 +177,7 @@ fn speaks_of_request(expr: &Expr) -> bool {
 fn fact(field: &Field) -> Option<Fact> {
     Some(match field {
         Field::SessionRequests => facts::REQUESTS,
+        Field::SessionNoise => facts::NOISE,
         Field::SessionFirstSeen => facts::FIRST_SEEN,
         Field::SessionLastSeen => facts::LAST_SEEN,
         Field::SessionBytesIn => facts::BYTES_IN,
@@ -346,15 +368,32 @@ fn flag(column: &str, test: &Test) -> Statement {
     }))
 }
 
+/// Ids that are compared one by one; more are looked up in a table of them.
+const ONE_BY_ONE: usize = 8;
+
 fn ids(test: &Test, hi: &str, lo: &str) -> Statement {
     let Test::OneOf(values) = test else { return Statement::of("true") };
-    any_of(values.iter().map(|value| match value {
-        Value::Id(id) => {
-            let (high, low) = halves(*id);
-            Statement::with(&format!("({hi} = ? AND {lo} = ?)"), [high, low].map(Bound::UBigInt))
-        }
-        _ => Statement::of("false"),
-    }))
+    let ids = values.iter().filter_map(|value| match value {
+        Value::Id(id) => Some(halves(*id)),
+        _ => None,
+    });
+    if values.is_empty() {
+        return Statement::of("false");
+    }
+    if values.len() <= ONE_BY_ONE {
+        return any_of(
+            ids.map(|(high, low)| {
+                Statement::with(&format!("({hi} = ? AND {lo} = ?)"), [high, low].map(Bound::UBigInt))
+            }),
+        );
+    }
+    let (highs, lows): (Vec<_>, Vec<_>) = ids.map(|(high, low)| (high.to_string(), low.to_string())).unzip();
+    // Two values are bound, not two for each.
+    let numbers = "unnest(string_split(?, ',')::UBIGINT[])";
+    Statement::with(
+        &format!("(({hi}, {lo}) IN (SELECT {numbers}, {numbers}))"),
+        [highs.join(","), lows.join(",")].map(Bound::Text),
+    )
 }
 
 /// What a bare word finds.

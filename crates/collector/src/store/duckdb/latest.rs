@@ -57,7 +57,11 @@ impl Latest {
 
     /// Whether what was found among them is a page of so many rows, or all there is.
     pub(super) fn holds(&self, found: &[(Place, u64)], rows: usize) -> bool {
-        let Some(others) = self.others else { return true };
-        found.len() >= rows && found.last().is_none_or(|(last, _)| last.key > others.into())
+        self.others.is_none() || (found.len() >= rows && found.last().is_none_or(|(last, _)| self.reach(*last)))
+    }
+
+    /// Whether all parts up to a place are among them.
+    pub(super) fn reach(&self, place: Place) -> bool {
+        self.others.is_none_or(|others| place.key > others.into())
     }
 }

@@ -26,8 +26,7 @@ pub(super) fn page(
     rows: usize,
     compiled: &Compiled,
 ) -> Result<Vec<(Place, u64)>, StoreError> {
-    let usual = query.order == SessionsOrder::default() && query.mcp.is_none();
-    if usual && compiled.requests.is_empty() && compiled.session.is_empty() {
+    if is_usual(query, compiled) {
         let latest = Latest::of(connection, day, extent, query.after, rows)?;
         if latest.ids.is_empty() {
             return Ok(Vec::new());
@@ -40,7 +39,13 @@ pub(super) fn page(
     page_of(connection, day, query, extent, rows, compiled, &[])
 }
 
-/// Likewise, of some sessions, or of all.
+/// Whether it is the list as most ask for it, of which the last seen sessions are known without a look at all.
+fn is_usual(query: &SessionsQuery, compiled: &Compiled) -> bool {
+    let plain = query.order == SessionsOrder::default() && query.mcp.is_none();
+    plain && compiled.requests.is_empty() && compiled.session.is_empty()
+}
+
+/// A page, of some sessions, or of all.
 fn page_of(
     connection: &Connection,
     day: Day,
@@ -50,22 +55,16 @@ fn page_of(
     compiled: &Compiled,
     ids: &[Id],
 ) -> Result<Vec<(Place, u64)>, StoreError> {
-    let key = key(query.order.by).0;
     let direction = if query.order.ascending { "ASC" } else { "DESC" };
-    let statement = Statement::of("SELECT sid_hi, sid_lo, matched, key FROM (SELECT sid_hi, sid_lo, matched")
-        .add(format!(", {key}::HUGEINT AS key").as_str())
-        .add(listed(query, compiled))
-        .add(")")
-        .add(behind(query, day))
+    let with = placed("SELECT sid_hi, sid_lo, matched, key", day, query, extent, compiled, ids)
         .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
         .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
-    let with = with(query, compiled, extent, ids).add(statement);
     select(connection, day, &with.text, with.values, |row| {
         Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
     })
 }
 
-/// How many parts of the day a list has.
+/// How many parts of the day a list has between its places.
 pub(super) fn count(
     connection: &Connection,
     day: Day,
@@ -73,9 +72,44 @@ pub(super) fn count(
     extent: &Extent,
     compiled: &Compiled,
 ) -> Result<u64, StoreError> {
-    let statement = with(query, compiled, extent, &[]).add("SELECT count(*)").add(listed(query, compiled));
+    let latest = match query.until {
+        // The page ended on this day: most likely its beginning is enough.
+        Some(until) if until.day == day && is_usual(query, compiled) => {
+            let latest = Latest::of(connection, day, extent, query.after, query.limit)?;
+            Some(latest).filter(|latest| latest.reach(until))
+        }
+        _ => None,
+    };
+    let ids = latest.map(|latest| latest.ids).unwrap_or_default();
+    let statement = match (query.after, query.until) {
+        (None, None) => with(query, compiled, extent, &[]).add("SELECT count(*)").add(listed(query, compiled)),
+        _ => placed("SELECT count(*)", day, query, extent, compiled, &ids),
+    };
     let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
     Ok(counts.into_iter().sum())
+}
+
+/// What is selected of the parts of the day between the places of a list, with what decides their order as `key`.
+fn placed(
+    selected: &str,
+    day: Day,
+    query: &SessionsQuery,
+    extent: &Extent,
+    compiled: &Compiled,
+    ids: &[Id],
+) -> Statement {
+    let key = key(query.order.by).0;
+    let mut placed = with(query, compiled, extent, ids)
+        .add(format!("{selected} FROM (SELECT sid_hi, sid_lo, matched, {key}::HUGEINT AS key").as_str())
+        .add(listed(query, compiled))
+        .add(") WHERE true");
+    if let Some(after) = query.after {
+        placed = placed.add(" AND ").add(behind(after, query.order.ascending, day));
+    }
+    if let Some(until) = query.until {
+        placed = placed.add(" AND NOT ").add(behind(until, query.order.ascending, day));
+    }
+    placed
 }
 
 /// What decides an order, and the facts that it is made of.
@@ -133,17 +167,16 @@ pub(super) fn ordered<'a>(query: &SessionsQuery, endpoints: &'a Endpoints) -> Co
     compiled
 }
 
-/// What follows the end of the page before.
-fn behind(query: &SessionsQuery, day: Day) -> Statement {
-    let Some(after) = query.after else { return Statement::default() };
-    let (hi, lo) = halves(after.id);
-    let sign = if query.order.ascending { ">" } else { "<" };
+/// What stands behind a place.
+fn behind(place: Place, ascending: bool, day: Day) -> Statement {
+    let (hi, lo) = halves(place.id);
+    let sign = if ascending { ">" } else { "<" };
     // The same session may stand in the list again, with its part of a later day.
-    let same = if day > after.day { ">=" } else { ">" };
-    let key = Value::HugeInt(after.key);
+    let same = if day > place.day { ">=" } else { ">" };
+    let key = Value::HugeInt(place.key);
     let ids = [hi, hi, lo].map(Value::UBigInt);
     Statement::with(
-        &format!(" WHERE (key {sign} ? OR (key = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo {same} ?))))"),
+        &format!("(key {sign} ? OR (key = ? AND (sid_hi > ? OR (sid_hi = ? AND sid_lo {same} ?))))"),
         [key.clone(), key].into_iter().chain(ids),
     )
 }
@@ -169,7 +202,7 @@ pub(super) fn sessions(
     ids: &[Id],
 ) -> Statement {
     let mut with = Statement::of("WITH ")
-        .add(extent.pieces(&compiled.facts, window, ids))
+        .add(extent.pieces(&compiled.facts, window, compiled.noise, ids))
         .add(", facts AS (SELECT p.sid_hi, p.sid_lo, sum(p.matched)::UBIGINT AS in_window");
     for fact in &compiled.facts {
         with = with.add(format!(", {} AS {}", fact.of_pieces, fact.name).as_str());

@@ -51,8 +51,9 @@ use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, CommonQuery, DayBatch, Mended, Place, Position, RelatedQuery, RequestPlace, RequestsPage, RequestsQuery,
-    Resume, SeqSet, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
+    Batch, CommonQuery, DayBatch, Interest, Mended, Place, Position, RelatedQuery, RequestPlace, RequestsPage,
+    RequestsQuery, Resume, SeqSet, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery,
+    Tailed,
 };
 use crate::endpoints::{Endpoints, Figures, ShapeId};
 use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
@@ -478,16 +479,10 @@ impl Store for DuckStore {
             }
             let compiled = list::ordered(query, &self.shapes.endpoints);
             let mut places: Vec<(Place, u64)> = Vec::new();
-            for &day in days_in_order.iter().filter(|&&day| query.window.touches(day)) {
-                // Parts of one day stand together then.
-                if query.order.is_by_time() {
-                    let passed = |after: Place| if query.order.ascending { day < after.day } else { day > after.day };
-                    if query.after.is_some_and(passed) {
-                        continue;
-                    }
-                    if places.len() >= query.limit {
-                        break;
-                    }
+            let wanted = |&day: &Day| query.window.touches(day) && query.has_parts_of(day);
+            for day in Interest::through(days_in_order.into_iter().filter(wanted)) {
+                if query.order.is_by_time() && places.len() >= query.limit {
+                    break;
                 }
                 let extent = self.extent(day, query.as_of);
                 places.extend(list::page(connection, day, query, &extent, query.limit, &compiled)?);
@@ -503,10 +498,11 @@ impl Store for DuckStore {
 
     fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
         self.read(|connection, days| {
-            let compiled = list::narrowed(query, &self.shapes.endpoints);
-            days.iter()
-                .filter(|&&day| query.window.touches(day))
-                .map(|&day| list::count(connection, day, query, &self.extent(day, query.as_of), &compiled))
+            let is_placed = query.after.is_some() || query.until.is_some();
+            let compiled = if is_placed { list::ordered } else { list::narrowed }(query, &self.shapes.endpoints);
+            let wanted = |&day: &Day| query.window.touches(day) && query.has_parts_of(day);
+            Interest::through(days.iter().copied().filter(wanted))
+                .map(|day| list::count(connection, day, query, &self.extent(day, query.as_of), &compiled))
                 .sum()
         })
     }
@@ -528,13 +524,10 @@ impl Store for DuckStore {
             if query.descending {
                 days.reverse();
             }
-            let passed = |day: Day, after: Day| if query.descending { day > after } else { day < after };
             let compiled = Compiled::of(query.filter.as_ref(), &self.shapes.endpoints);
             let (mut found, mut more) = (Vec::new(), false);
-            for &day in days.iter().filter(|&&day| query.window.touches(day)) {
-                if query.after.is_some_and(|after| passed(day, after.ts.day())) {
-                    continue;
-                }
+            let wanted = |&day: &Day| query.window.touches(day) && query.has_requests_of(day);
+            for day in Interest::through(days.into_iter().filter(wanted)) {
                 let (extent, limit) = (self.extent(day, query.as_of), query.limit.saturating_sub(found.len()));
                 let rows = read::requests_in_order(connection, day, query, &extent, limit, &compiled)?;
                 found.extend(rows.found);
@@ -545,6 +538,16 @@ impl Store for DuckStore {
             }
             let next = found.last().filter(|_| more).map(|(arrival, request)| RequestPlace::of(request, *arrival));
             Ok(RequestsPage { requests: found.into_iter().map(|(_, request)| request).collect(), next })
+        })
+    }
+
+    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError> {
+        self.read(|connection, days| {
+            let compiled = Compiled::of(query.filter.as_ref(), &self.shapes.endpoints);
+            let wanted = |&day: &Day| query.window.touches(day) && query.has_requests_of(day);
+            Interest::through(days.iter().copied().filter(wanted))
+                .map(|day| read::count_requests(connection, day, query, &self.extent(day, query.as_of), &compiled))
+                .sum()
         })
     }
 
@@ -577,7 +580,7 @@ impl Store for DuckStore {
     fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
         self.read(|connection, days| {
             let mut counts = Vec::new();
-            for &day in days.iter().filter(|&&day| query.window.touches(day)) {
+            for day in Interest::through(days.iter().copied().filter(|&day| query.window.touches(day))) {
                 counts.extend(values::of_day(connection, day, query, &self.shapes.endpoints)?);
             }
             Ok(query.commonest(counts))
@@ -613,7 +616,8 @@ impl Store for DuckStore {
                 None => drop(found.drain(..found.len().saturating_sub(query.limit))),
             }
             let last = query.last(as_of, more, found.last().map(|(arrival, _)| *arrival));
-            Ok(Tailed { requests: found.into_iter().map(|(_, request)| request).collect(), last, more })
+            let (arrivals, requests) = found.into_iter().unzip();
+            Ok(Tailed { requests, arrivals, last, more })
         })
     }
 
@@ -649,6 +653,8 @@ impl Store for DuckStore {
             let days: Vec<_> = days.iter().copied().filter(|&day| query.window.touches(day)).collect();
             let rows: u64 = days.iter().filter_map(|day| self.days().get(day).map(|state| state.rows)).sum();
             let extent = |day| self.extent(day, query.as_of);
+            // One statement counts all of them: they are done together.
+            let _together = Interest::through(days.iter());
             stats::stats(connection, &days, query, extent, &self.shapes.endpoints, rows <= stats::EXACT)
         })
     }

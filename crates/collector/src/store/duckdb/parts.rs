@@ -101,8 +101,8 @@ struct Stretch {
 }
 
 /// What the facts of a part are, in the order in which they are read.
-const FACTS: [Fact; 6] =
-    [facts::REQUESTS, facts::FIRST_SEEN, facts::LAST_SEEN, facts::BYTES_IN, facts::BYTES_OUT, facts::MCP];
+const FACTS: [Fact; 7] =
+    [facts::REQUESTS, facts::FIRST_SEEN, facts::LAST_SEEN, facts::BYTES_IN, facts::BYTES_OUT, facts::MCP, facts::NOISE];
 
 /// Parts without their values, and where the newest so many rows of each stand.
 fn wholes(
@@ -115,7 +115,7 @@ fn wholes(
     let needed: Vec<Fact> = FACTS.into_iter().chain([facts::FIRST_POS, facts::LAST_POS]).collect();
     let told: String = FACTS.iter().map(|fact| format!(", {} AS {}", fact.of_pieces, fact.name)).collect();
     let Statement { text, values } = Statement::of("WITH ")
-        .add(extent.pieces(&needed, Window::ALL, ids))
+        .add(extent.pieces(&needed, Window::ALL, None, ids))
         .add(Statement::with(&picked::WHOLES.replace("{facts}", &told), [counted; 3].map(Value::UBigInt)));
     select(connection, day, &text, values, |row| {
         let (first_seen, last_seen) = (Micros(row.get(3)?), Micros(row.get(4)?));
@@ -129,9 +129,10 @@ fn wholes(
             bytes_in: row.get(5)?,
             bytes_out: row.get(6)?,
             mcp: row.get(7)?,
+            noise: row.get(8)?,
             ..SessionPart::default()
         };
-        let stretch = Stretch { id: part.id, first: row.get(8)?, last: row.get(9)? };
+        let stretch = Stretch { id: part.id, first: row.get(9)?, last: row.get(10)? };
         Ok((part, stretch))
     })
 }
@@ -150,11 +151,11 @@ fn fill(
         select(connection, day, &text, values, |_| Ok(()))?;
     }
     let counted = select(connection, first_day, picked::COUNTED, Vec::new(), |row| {
-        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), row.get(3)?, row.get(4)?))
+        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), row.get(3)?))
     })?;
-    for (part, counted, noise) in counted {
+    for (part, counted) in counted {
         if let Some(part) = parts.get_mut(&part) {
-            (part.counted, part.noise) = (counted, noise);
+            part.counted = counted;
         }
     }
     fill_values(connection, first_day, parts)?;

@@ -24,14 +24,14 @@ use super::engine::failed;
 use super::facts::{FACTS, Fact};
 use super::read::select;
 use super::statement::Statement;
-use super::{halves, sql};
+use super::{filter, halves, sql};
 use crate::model::{Day, Id, Micros};
 use crate::store::{Position, StoreError, Window};
 
 /// The tail of a day that is over is made a chunk when it has one of so many parts of a usual one.
 const SMALLER: u64 = 25;
 /// Rises when facts change their meaning: pieces that were made before are made anew.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// A stretch of arrivals of which there are pieces.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,19 +160,21 @@ impl Extent {
     }
 
     /// The relation `pieces`: rows with the facts of some sessions, `ids` or all, several for one session;
-    /// `matched` of all of them together is how many requests the window leaves.
-    pub(super) fn pieces(&self, facts: &[Fact], window: Window, ids: &[Id]) -> Statement {
+    /// `matched` of all of them together is how many requests the window leaves, of those that are noise or of
+    /// the others where `noise` says so.
+    pub(super) fn pieces(&self, facts: &[Fact], window: Window, noise: Option<bool>, ids: &[Id]) -> Statement {
         let names: String = facts.iter().map(|fact| format!(", {}", fact.name)).collect();
         let of_rows: String = facts.iter().map(|fact| format!(", {} AS {}", fact.of_rows, fact.name)).collect();
         let nothing: String = facts.iter().map(|fact| format!(", NULL AS {}", fact.name)).collect();
         let spans = self.spans(window);
         let mut pieces = Statement::of("pieces AS (SELECT sid_hi, sid_lo, ")
-            .add(matched(&spans))
+            .add(matched(&spans, noise))
             .add(format!(" AS matched{names} FROM {{day}}.pieces").as_str())
             .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]))
             .add(among(ids))
             .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
             .add(within(window))
+            .add(quiet(noise))
             .add(format!("){of_rows} FROM {{day}}.requests AS r WHERE ").as_str())
             .add(between(self.tail(), self.as_of))
             .add(among(ids))
@@ -187,6 +189,7 @@ impl Extent {
                 )
                 .add(between(from, to))
                 .add(within(window))
+                .add(quiet(noise))
                 .add(among(ids))
                 .add(" GROUP BY r.sid_hi, r.sid_lo");
         }
@@ -241,15 +244,25 @@ impl Extent {
 }
 
 /// How many requests of a piece a window leaves, where that is known without reading them.
-fn matched(spans: &[(Side, Position, Position)]) -> Statement {
+fn matched(spans: &[(Side, Position, Position)], noise: Option<bool>) -> Statement {
+    let all = match noise {
+        None => "requests",
+        Some(true) => "noise",
+        Some(false) => "(requests - noise)",
+    };
     if spans.iter().all(|span| span.0 == Side::Inside) {
-        return Statement::of("requests");
+        return Statement::of(all);
     }
     let inside = spans.iter().filter(|span| span.0 == Side::Inside);
     let inside =
         inside.map(|&(_, from, to)| Statement::with("(chunk > ? AND chunk <= ?)", [from, to].map(Value::UBigInt)));
     let whole = inside.fold(Statement::of("CASE WHEN false"), |done, span| done.add(" OR ").add(span));
-    whole.add(" THEN requests ELSE 0 END")
+    whole.add(format!(" THEN {all} ELSE 0 END").as_str())
+}
+
+/// And that is noise, or is none; over `r`.
+fn quiet(noise: Option<bool>) -> Statement {
+    noise.map(|noise| Statement::of(" AND ").add(filter::noise(noise))).unwrap_or_default()
 }
 
 fn between(from: Position, to: Position) -> Statement {

@@ -70,7 +70,7 @@ pub(super) fn named(
     ids: &[Id],
     extent: &Extent,
 ) -> Result<HashMap<Id, Named>, StoreError> {
-    let pieces = extent.pieces(&[facts::LAST_USER, facts::LAST_ROLE], Window::ALL, ids);
+    let pieces = extent.pieces(&[facts::LAST_USER, facts::LAST_ROLE], Window::ALL, None, ids);
     let Statement { text, values } = Statement::of("WITH ").add(pieces).add(sql::NAMED);
     let found = select(connection, day, &text, values, |row| {
         let who = |at: usize| -> duckdb::Result<Option<Who>> {
@@ -128,20 +128,47 @@ pub(super) fn requests_in_order(
     rows: usize,
     compiled: &Compiled,
 ) -> Result<Rows, StoreError> {
+    let (with, from) = placed(connection, day, query, extent, compiled)?;
+    let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
+    requests(connection, day, with.add(sql::requests(from, order)), rows, query.bytes, compiled.endpoints)
+}
+
+/// How many requests of the day a list has between its places.
+pub(super) fn count_requests(
+    connection: &Connection,
+    day: Day,
+    query: &RequestsQuery,
+    extent: &Extent,
+    compiled: &Compiled,
+) -> Result<u64, StoreError> {
+    let (with, from) = placed(connection, day, query, extent, compiled)?;
+    let Statement { text, values } = with.add("SELECT count(*)").add(from);
+    Ok(select(connection, day, &text, values, |row| row.get::<_, u64>(0))?.into_iter().sum())
+}
+
+/// The requests of the day between the places of a list: what stands before `SELECT`, and from where `r` comes.
+fn placed(
+    connection: &Connection,
+    day: Day,
+    query: &RequestsQuery,
+    extent: &Extent,
+    compiled: &Compiled,
+) -> Result<(Statement, Statement), StoreError> {
     let scope = list::scope(query.as_of, query.session);
     let mut conditions = match query.session {
         Some(session) => extent.reach(connection, day, &[session])?.add(" AND ").add(scope.clone()),
         None => scope.clone(),
     };
     conditions = conditions.add(within(query.window));
-    for condition in compiled.requests.iter().chain(&compiled.session) {
-        conditions = conditions.add(" AND ").add(condition.clone());
+    for condition in compiled.conditions() {
+        conditions = conditions.add(" AND ").add(condition);
     }
-    if let Some(RequestPlace { ts, conn, n, id, arrival: Arrival { pos, ordinal } }) = query.after {
+    for (place, later) in [(query.after, !query.descending), (query.until, query.descending)] {
+        let Some(RequestPlace { ts, conn, n, id, arrival: Arrival { pos, ordinal } }) = place else { continue };
         let (hi, lo) = halves(id);
         let ts = Value::BigInt(ts.0);
         let numbers = [conn, conn, n, n, hi, hi, lo, lo, pos, pos].map(Value::UBigInt);
-        let text = if query.descending { sql::BY_TIME_BEFORE } else { sql::BY_TIME_AFTER };
+        let text = if later { sql::BY_TIME_AFTER } else { sql::BY_TIME_BEFORE };
         let values = [ts.clone(), ts].into_iter().chain(numbers).chain([Value::UInt(ordinal)]);
         conditions = conditions.add(Statement::with(text, values));
     }
@@ -149,9 +176,7 @@ pub(super) fn requests_in_order(
         true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
-    let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
-    let whole = with.add(sql::requests(join, conditions, order));
-    requests(connection, day, whole, rows, query.bytes, compiled.endpoints)
+    Ok((with, sql::from_requests(join, conditions)))
 }
 
 /// The request with an id.
@@ -164,7 +189,7 @@ pub(super) fn request(
 ) -> Result<Option<Request>, StoreError> {
     let mut values = id_values(&[id]);
     values.push(Value::UBigInt(as_of));
-    let wanted = sql::requests("", Statement::with(sql::WITH_ID, values), "pos, ordinal");
+    let wanted = sql::requests(sql::from_requests("", Statement::with(sql::WITH_ID, values)), "pos, ordinal");
     let rows = requests(connection, day, wanted, 1, PAGE_BYTES, endpoints)?;
     Ok(rows.found.into_iter().next().map(|(_, request)| request))
 }
@@ -191,7 +216,7 @@ pub(super) fn tail(
     endpoints: &Endpoints,
 ) -> Result<Rows, StoreError> {
     let order = if query.after.is_some() { "pos, ordinal" } else { "pos DESC, ordinal DESC" };
-    let whole = sql::requests("", wanted.clone(), order);
+    let whole = sql::requests(sql::from_requests("", wanted.clone()), order);
     requests(connection, day, whole, query.limit, query.bytes, endpoints)
 }
 

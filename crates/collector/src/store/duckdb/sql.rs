@@ -145,17 +145,22 @@ const REQUEST_COLUMNS: &str = "pos, ordinal, ts, sid_hi, sid_lo, id_hi, id_lo, c
 const REQUEST_BYTES: &str = "strlen(concat(node, app, host, method, scheme, path, proto, ip, ua, key_source, key_name,
  key_value, mcp_method, mcp_primitive, mcp_arguments, mcp_error, gql_kind, gql_operation, country, network))";
 
-/// Requests that meet a condition over `r`, and over what is joined: the first of so many rows until their texts
-/// have so many bytes; the last column is how many rows there were. Bound behind the condition: rows, bytes.
-pub(super) fn requests(join: &str, condition: Statement, order: &str) -> Statement {
-    let from = format!(
+/// Requests, as [`from_requests`] tells which: the first of so many rows until their texts have so many bytes; the
+/// last column is how many rows there were. Bound behind them: rows, bytes.
+pub(super) fn requests(from: Statement, order: &str) -> Statement {
+    let select = format!(
         "SELECT {REQUEST_COLUMNS}, there
          FROM (SELECT *, count(*) OVER () AS there,
                       sum({REQUEST_BYTES}) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-               FROM (SELECT * FROM (SELECT r.* FROM {{day}}.requests AS r{join} WHERE "
+               FROM (SELECT * FROM (SELECT r.*"
     );
     let rest = format!(") ORDER BY {order} LIMIT ?)) WHERE coalesce(before, 0) < ? ORDER BY {order}");
-    Statement::of(&from).add(condition).add(rest.as_str())
+    Statement::of(&select).add(from).add(rest.as_str())
+}
+
+/// From the rows `r`, and what is joined with them, that meet a condition.
+pub(super) fn from_requests(join: &str, condition: Statement) -> Statement {
+    Statement::of(&format!(" FROM {{day}}.requests AS r{join} WHERE ")).add(condition)
 }
 
 /// How many requests meet a condition over `r`, at most so many. Bound behind the condition: how many.

@@ -125,8 +125,8 @@ fn counted(day: Day, query: &StatsQuery, extent: &Extent, compiled: &Compiled, n
         .add(" WHERE ")
         .add(scope)
         .add(within(query.window));
-    for condition in compiled.requests.iter().chain(&compiled.session) {
-        statement = statement.add(" AND ").add(condition.clone());
+    for condition in compiled.conditions() {
+        statement = statement.add(" AND ").add(condition);
     }
     let Statement { text, values } = statement.add(")");
     Statement::with(&sql::on(day, &text), values)

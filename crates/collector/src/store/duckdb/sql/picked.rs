@@ -22,7 +22,7 @@ pub(in crate::store::duckdb) const ADD_PICKED: &str = "INSERT INTO temp.picked";
 pub(in crate::store::duckdb) const PICK: &str = "
 SELECT ?::INTEGER AS day, r.sid_hi, r.sid_lo, app, host, method, CASE WHEN shape IS NULL THEN path ELSE '' END AS path,
        status, ip, ua, key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
-       shape, country, network, count(*) AS requests, count(*) FILTER (noise) AS noise, max(ts) AS ts
+       shape, country, network, count(*) AS requests, max(ts) AS ts
 FROM {day}.requests AS r JOIN (VALUES {stretches}) AS wanted(hi, lo, first, last)
   ON r.sid_hi = wanted.hi AND r.sid_lo = wanted.lo AND r.pos >= wanted.first AND r.pos <= wanted.last
 WHERE r.pos >= ? AND r.pos <= ? GROUP BY ALL";
@@ -30,9 +30,9 @@ WHERE r.pos >= ? AND r.pos <= ? GROUP BY ALL";
 /// Forgets what [`PICK`] read.
 pub(in crate::store::duckdb) const UNPICK: &str = "DROP TABLE IF EXISTS temp.picked";
 
-/// How many requests of each picked session were read, and how many of them are noise.
+/// How many requests of each picked session were read.
 pub(in crate::store::duckdb) const COUNTED: &str = "
-SELECT day, sid_hi, sid_lo, sum(requests)::UBIGINT, sum(noise)::UBIGINT FROM picked GROUP BY day, sid_hi, sid_lo";
+SELECT day, sid_hi, sid_lo, sum(requests)::UBIGINT FROM picked GROUP BY day, sid_hi, sid_lo";
 
 /// The first values of a column or several for each picked session, how often each occurs, and how
 /// many there are in all.
