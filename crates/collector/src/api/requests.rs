@@ -28,6 +28,17 @@ impl Requests {
     }
 }
 
+/// What the requests of a session take.
+pub(super) const OF_SESSION: &[&str] =
+    &["from", "to", "day", "filter", "noise", "page_size", "page_token", "order_by", "timeout", "query_id"];
+/// What their count takes.
+pub(super) const COUNTED_OF_SESSION: &[&str] = &["from", "to", "day", "filter", "noise", "timeout", "query_id"];
+/// What requests of all sessions take.
+pub(super) const LISTED: &[&str] =
+    &["from", "to", "filter", "noise", "page_size", "page_token", "order_by", "timeout", "query_id"];
+/// What the count of requests of all sessions takes.
+pub(super) const COUNTED: &[&str] = &["from", "to", "filter", "noise", "timeout", "query_id"];
+
 /// The orders by time, and whether the last comes first.
 const BY_TIME: [(&str, bool); 3] = [("ts", false), ("ts asc", false), ("ts desc", true)];
 /// Those across sessions; what arrives is answered by [`by_arrival`].
@@ -50,18 +61,7 @@ pub(super) async fn of_session(
     IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Requests>, Problem> {
-    let params = params.only(&[
-        "from",
-        "to",
-        "day",
-        "filter",
-        "noise",
-        "page_size",
-        "page_token",
-        "order_by",
-        "timeout",
-        "query_id",
-    ])?;
+    let params = params.only(OF_SESSION)?;
     let api = api.within(&params)?;
     let (order, descending) = params.order(&BY_TIME)?;
     let narrowed = api.narrowed(&params).await?;
@@ -85,7 +85,7 @@ pub(super) async fn count_of_session(
     IdInPath(id): IdInPath,
     params: Params,
 ) -> Result<Json<Count>, Problem> {
-    let params = params.only(&["from", "to", "day", "filter", "noise", "timeout", "query_id"])?;
+    let params = params.only(COUNTED_OF_SESSION)?;
     let api = api.within(&params)?;
     let day = params.day()?;
     let Json(counted) = api.count_requests(Some(id), &params).await?;
@@ -97,7 +97,7 @@ pub(super) async fn count_of_session(
 
 /// `GET /requests/count`.
 pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
-    let params = params.only(&["from", "to", "filter", "noise", "timeout", "query_id"])?;
+    let params = params.only(COUNTED)?;
     api.within(&params)?.count_requests(None, &params).await
 }
 
@@ -106,17 +106,7 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     if params.text("order_by") == Some("arrival") {
         return by_arrival(api, params).await;
     }
-    let params = params.only(&[
-        "from",
-        "to",
-        "filter",
-        "noise",
-        "page_size",
-        "page_token",
-        "order_by",
-        "timeout",
-        "query_id",
-    ])?;
+    let params = params.only(LISTED)?;
     let api = api.within(&params)?;
     let (order, descending) = params.order(&ACROSS)?;
     let narrowed = api.narrowed(&params).await?;

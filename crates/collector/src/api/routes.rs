@@ -21,25 +21,14 @@ fn seen(routes: Routes) -> Routes {
             "/sessions",
             sessions::list,
             Told::of("Parts of sessions, the last seen first")
-                .parameters(&[
-                    "from",
-                    "to",
-                    "filter",
-                    "noise",
-                    "mcp",
-                    "page_size",
-                    "page_token",
-                    "order_by",
-                    "timeout",
-                    "query_id",
-                ])
+                .parameters(sessions::LISTED)
                 .answers(sessions::Sessions::example()),
         )
         .get(
             "/sessions/count",
             sessions::count,
             Told::of("How many parts the list of sessions has")
-                .parameters(&["from", "to", "filter", "noise", "mcp", "timeout", "query_id"])
+                .parameters(sessions::COUNTED)
                 .answers(sessions::Count::example()),
         )
         .get(
@@ -62,18 +51,7 @@ fn seen(routes: Routes) -> Routes {
             "/sessions/{id}/requests",
             requests::of_session,
             Told::of("Requests of a session, in the order in which they began")
-                .parameters(&[
-                    "from",
-                    "to",
-                    "day",
-                    "filter",
-                    "noise",
-                    "page_size",
-                    "page_token",
-                    "order_by",
-                    "timeout",
-                    "query_id",
-                ])
+                .parameters(requests::OF_SESSION)
                 .answers(requests::Requests::example())
                 .problems(&[404, 410]),
         )
@@ -81,7 +59,7 @@ fn seen(routes: Routes) -> Routes {
             "/sessions/{id}/requests/count",
             requests::count_of_session,
             Told::of("How many requests the list of a session has")
-                .parameters(&["from", "to", "day", "filter", "noise", "timeout", "query_id"])
+                .parameters(requests::COUNTED_OF_SESSION)
                 .answers(sessions::Count::example())
                 .problems(&[404, 410]),
         )
@@ -89,24 +67,14 @@ fn seen(routes: Routes) -> Routes {
             "/requests",
             requests::list,
             Told::of("Requests of all sessions, the last first, or with order_by=arrival as they arrive")
-                .parameters(&[
-                    "from",
-                    "to",
-                    "filter",
-                    "noise",
-                    "page_size",
-                    "page_token",
-                    "order_by",
-                    "timeout",
-                    "query_id",
-                ])
+                .parameters(requests::LISTED)
                 .answers(requests::Requests::example()),
         )
         .get(
             "/requests/count",
             requests::count,
             Told::of("How many requests the list has")
-                .parameters(&["from", "to", "filter", "noise", "timeout", "query_id"])
+                .parameters(requests::COUNTED)
                 .answers(sessions::Count::example()),
         )
         .get(

@@ -29,6 +29,12 @@ impl Sessions {
     }
 }
 
+/// What the list takes.
+pub(super) const LISTED: &[&str] =
+    &["from", "to", "filter", "noise", "mcp", "page_size", "page_token", "order_by", "timeout", "query_id"];
+/// What its count takes.
+pub(super) const COUNTED: &[&str] = &["from", "to", "filter", "noise", "mcp", "timeout", "query_id"];
+
 /// The orders of the list; the first is the usual one.
 const ORDERS: [(&str, SessionsOrder); 15] = {
     const fn order(by: SessionsBy, ascending: bool) -> SessionsOrder {
@@ -55,18 +61,7 @@ const ORDERS: [(&str, SessionsOrder); 15] = {
 
 /// `GET /sessions`: parts of sessions, the last seen first unless asked otherwise.
 pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<Sessions>, Problem> {
-    let params = params.only(&[
-        "from",
-        "to",
-        "filter",
-        "noise",
-        "mcp",
-        "page_size",
-        "page_token",
-        "order_by",
-        "timeout",
-        "query_id",
-    ])?;
+    let params = params.only(LISTED)?;
     let api = api.within(&params)?;
     let (order_name, order) = params.order(&ORDERS)?;
     let size = params.page_size()?;
@@ -142,7 +137,7 @@ impl Count {
 
 /// `GET /sessions/count`: how many parts the list has.
 pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json<Count>, Problem> {
-    let params = params.only(&["from", "to", "filter", "noise", "mcp", "timeout", "query_id"])?;
+    let params = params.only(COUNTED)?;
     let api = api.within(&params)?;
     let narrowed = api.narrowed(&params).await?;
     let query = SessionsQuery {

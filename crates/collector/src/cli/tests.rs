@@ -341,7 +341,7 @@ fn times_and_sizes_are_read_and_shown_as_people_write_them() {
 #[test]
 fn every_command_takes_the_flags_that_its_help_names() {
     let id = "0".repeat(32);
-    let lines: [&[&str]; 12] = [
+    let lines: [&[&str]; 15] = [
         &["serve", "--listen", "127.0.0.1:1", "--ingest", "unix:/a", "--clock-confirmed"],
         &["sessions", "--last", "1h", "--limit", "5", "--json"],
         &["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-11T00:00:00Z"],
@@ -350,6 +350,9 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["check", "http://127.0.0.1/", "--wait", "3", "--json"],
         &["check", "http://[::1]:8080/a?b=c", "--collector-socket", "/x"],
         &["sessions", "--config", "/x", "--mcp", "--filter", "status>=500"],
+        &["sessions", "--noise", "show"],
+        &["session", &id, "--noise", "only"],
+        &["tail", "--noise", "hide", "--filter", "label=checked"],
         &["export", "sessions", "--from", "2026-03-10T00:00:00Z", "--format", "ndjson"],
         &["export", "requests", "--session", &id, "-o", "/x"],
         &["tail"],
@@ -358,7 +361,7 @@ fn every_command_takes_the_flags_that_its_help_names() {
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 14] = [
         &["session", "abc/def"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
@@ -367,6 +370,8 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["check", "https://localhost/"],
         &["check", "localhost"],
         &["check", "file:///etc/passwd"],
+        &["sessions", "--noise", "yes"],
+        &["export", "sessions", "--force"],
         &["export", "sessions", "--format", "xml"],
         &["generate", "--days", "8"],
         &["generate", "--until", "yesterday"],
