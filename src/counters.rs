@@ -163,6 +163,8 @@ pub(crate) struct Shared {
     pub(crate) cycle: Count,
     /// Bytes on disk, of all workers together.
     pub(crate) spool_bytes: Count,
+    /// The second in which a worker has last said that it records nothing of some requests.
+    pub(crate) drops_said: Count,
     pub(crate) lives: Lives,
 }
 

@@ -18,6 +18,7 @@ mod config;
 mod context;
 mod counters;
 mod directives;
+mod drops;
 mod entropy;
 mod filters;
 mod flusher;

@@ -19,6 +19,7 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use crate::config::MainConf;
 use crate::counters::Dropped;
+use crate::drops::Drops;
 use crate::entropy::random_bytes;
 use crate::flusher::{self, Exit, Flusher, Said};
 use crate::guard::{self, guard};
@@ -86,6 +87,7 @@ struct Worker {
     /// `None` when the thread could not be started.
     flusher: Option<Exit>,
     said: Receiver<Said>,
+    drops: Drops,
 }
 
 /// Of this process. Touched by the event loop's thread alone.
@@ -183,6 +185,7 @@ impl Worker {
             link,
             flusher,
             said,
+            drops: Drops::default(),
         }
     }
 
@@ -293,6 +296,7 @@ impl Worker {
         }
         guard::say();
         self.notice_end();
+        self.drops.tell();
         let returned = self.empty.slots();
         self.reclaim(if returned <= KEEP_EMPTY { returned } else { returned.div_ceil(FREED_PART).min(FREED_AT_ONCE) });
     }
@@ -483,5 +487,6 @@ pub(crate) unsafe fn stop() {
         worker.tick();
         let left = || worker.link.shipping_events.load(Ordering::Relaxed) + worker.waiting();
         worker.link.settle(Dropped::UnsentAtExit, left);
+        worker.drops.tell();
     }
 }

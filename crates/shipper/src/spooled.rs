@@ -25,6 +25,8 @@ const AROUND: usize = 9 + 255;
 const PARTS: u64 = 64;
 /// Largest part; a record that is larger has one for itself.
 const MAX_PART: u64 = 8 << 20;
+/// Most parts, however small: each reload leaves some while the collector is away.
+const MAX_PARTS: u64 = 10_000;
 /// Parts looked into in one step, so that it ends.
 const PARTS_A_STEP: usize = 16;
 
@@ -209,7 +211,11 @@ impl<D: Disk> Spool<D> {
     /// Removes the oldest parts until so many bytes more fit. False when they do not: parts that others write,
     /// or send, stay.
     fn make_room(&mut self, bytes: u64) -> Result<bool, Error> {
-        while self.parts.usage()?.bytes + bytes > self.max_bytes {
+        loop {
+            let usage = self.parts.usage()?;
+            if usage.bytes + bytes <= self.max_bytes && usage.parts < MAX_PARTS {
+                return Ok(true);
+            }
             match self.parts.take_oldest()? {
                 Some(part) => self.drop_part(part)?,
                 None if self.writing.is_some() => {
@@ -219,7 +225,6 @@ impl<D: Disk> Spool<D> {
                 None => return Ok(false),
             }
         }
-        Ok(true)
     }
 
     /// Removes a part that was not sent, and counts its events.

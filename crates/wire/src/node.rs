@@ -34,7 +34,7 @@ pub struct NodeReport {
     pub queue: QueueReport,
     /// Events dropped since the worker started, by reason.
     pub drops: BTreeMap<String, u64>,
-    /// Bytes and chunks in the spool; `None` without one.
+    /// Bytes and parts in the spool, and its limit in bytes; `None` without one.
     pub spool: Option<BTreeMap<String, u64>>,
     /// The plans in force, one for each distinct set of keys and contexts.
     pub plans: Vec<PlanReport>,

@@ -69,7 +69,9 @@ async fn what_a_worker_could_not_deliver_before_its_end_is_counted() {
     let counters = nginx.counters().await.unwrap();
     assert_eq!(counters.sum_with(DROPPED, "reason=\"unsent_at_exit\""), REQUESTS as u64);
     assert_eq!(counters.sum(SEEN), REQUESTS as u64);
-    nginx.stop().unwrap();
+    let log = nginx.stop().unwrap();
+    let said = log.lines().filter(|line| line.contains("[warn]") && line.contains("no record tells of some requests"));
+    assert!(said.clone().any(|line| line.contains("unsent_at_exit ")), "{log}");
 }
 
 #[tokio::test]
