@@ -100,6 +100,8 @@ pub struct World {
     server: Option<Server>,
     /// The workers' disk; `None` in schedules without a spool.
     spool: Option<NodeSpool>,
+    /// Bytes in it after the last power cut, in which parts that were removed may have come back.
+    revived: u64,
     workers: Vec<Worker>,
     ended: Vec<Past>,
     /// What the collector acknowledged.
@@ -126,8 +128,24 @@ impl World {
         let disk = SimDisk::new(rng.u64(..));
         let store = Arc::new(SimStore::new(plant == Plant::ForgetSeqs));
         let (ended, promised, report) = (Vec::new(), BTreeSet::new(), Report::default());
-        let server = None;
-        Self { rng, net, begin, wall, address, disk, store, server, spool, workers, ended, promised, plant, report }
+        let (server, revived) = (None, 0);
+        Self {
+            rng,
+            net,
+            begin,
+            wall,
+            address,
+            disk,
+            store,
+            server,
+            spool,
+            revived,
+            workers,
+            ended,
+            promised,
+            plant,
+            report,
+        }
     }
 
     pub fn run(mut self) -> Result<Report, String> {
@@ -255,7 +273,7 @@ impl World {
             worker.check()?;
         }
         if let Some(spool) = &self.spool
-            && spool.disk.bytes() > spool.max_bytes
+            && spool.disk.bytes() > spool.max_bytes.max(self.revived)
         {
             return Err(format!("the spool has {} bytes, its limit is {}", spool.disk.bytes(), spool.max_bytes));
         }
@@ -358,6 +376,7 @@ impl World {
         }
         if let Some(spool) = &self.spool {
             spool.disk.disk.crash();
+            self.revived = spool.disk.bytes();
         }
         self.report.node_crashes += 1;
     }
