@@ -78,6 +78,12 @@ pub(super) fn status_class(status: u16) -> String {
 
 /// The endpoint of a request: that of its shape, else method, host and path.
 pub(super) fn endpoint(endpoints: &Endpoints, shape: Option<ShapeId>, request: &Request) -> String {
-    let Request { method, host, path, .. } = request;
-    shape.and_then(|shape| endpoints.name(shape)).unwrap_or_else(|| format!("{method} {host}{path}"))
+    shape
+        .and_then(|shape| endpoints.name(shape))
+        .unwrap_or_else(|| own_endpoint(&request.method, &request.host, &request.path))
+}
+
+/// The endpoint of a request without a shape.
+pub(super) fn own_endpoint(method: &str, host: &str, path: &str) -> String {
+    format!("{method} {host}{path}")
 }

@@ -1,8 +1,8 @@
 //! Parts of sessions: what rows of lists and the parts of one session show.
 //!
-//! What a part has in all is told by session rows. The values in it are counted in its rows, grouped by all that
-//! is asked of them, so that what is held is as much as differs. Of a very long part only the newest rows are
-//! read: one session can be most of a day. Parts are read as many at a time as have so many rows together.
+//! What a part has in all is told by session rows. The values in it are counted here, in its rows, of which alike
+//! ones come as one: usually that is few, and one statement a day. Of a very long part only the newest rows
+//! are read: one session can be most of a day. Parts are read as many at a time as have so many rows together.
 //!
 //! Invariants:
 //! - What one question holds is bounded, whatever the sessions are.
@@ -13,23 +13,22 @@ use std::collections::{BTreeMap, HashMap};
 use duckdb::types::Value;
 use duckdb::{Connection, Row};
 
-use super::engine::failed;
 use super::facts::{self, Fact};
 use super::pieces::Extent;
-use super::read::{id_values, key, select};
+use super::read::select;
 use super::sql::{self, picked};
 use super::statement::Statement;
 use super::{halves, joined};
 use crate::endpoints::{Endpoints, ShapeId};
 use crate::geo;
-use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, Request, SessionPart, Who};
+use crate::model::{Day, EndpointCount, Id, KeyCount, Micros, SessionPart, Who};
 use crate::store::parts::{self, status_class};
 use crate::store::{Place, SessionsQuery, StoreError, Window};
 
 /// Requests of a part in which values are counted, about: the newest ones, but for what shares their log record.
 const COUNTED: u64 = 100_000;
 /// Requests that are read at a time, and those of one part more.
-const AT_A_TIME: u64 = 250_000;
+const AT_A_TIME: u64 = 100_000;
 
 /// The parts at some places, in the order of the places.
 pub(super) fn listed(
@@ -51,8 +50,6 @@ pub(super) fn listed(
 }
 
 /// The parts that some sessions have on some days, the oldest first.
-///
-/// Rows of several days are read into one table, so that the number of statements is not that of the days.
 pub(super) fn parts(
     connection: &Connection,
     wanted: &BTreeMap<Day, Vec<Id>>,
@@ -70,28 +67,28 @@ pub(super) fn parts_of(
     endpoints: &Endpoints,
     counted: u64,
 ) -> Result<Vec<SessionPart>, StoreError> {
-    let mut parts = Parts::new();
-    let (mut stretches, mut rows) = (BTreeMap::<Day, Vec<Stretch>>::new(), 0);
+    let mut found = Vec::new();
     for (&day, ids) in wanted {
-        for (part, stretch) in wholes(connection, day, ids, &extent(day), counted)? {
+        let extent = extent(day);
+        let (mut parts, mut stretches, mut rows) = (Parts::new(), Vec::new(), 0);
+        for (part, stretch) in wholes(connection, day, ids, &extent, counted)? {
             rows += part.requests.min(counted);
-            parts.insert((day, part.id), part);
-            stretches.entry(day).or_default().push(stretch);
+            parts.insert(part.id, part);
+            stretches.push(stretch);
             if rows >= AT_A_TIME {
-                fill(connection, &std::mem::take(&mut stretches), &mut parts, endpoints)?;
+                fill(connection, day, &std::mem::take(&mut stretches), &mut parts, endpoints)?;
                 rows = 0;
             }
         }
+        fill(connection, day, &stretches, &mut parts, endpoints)?;
+        attacks(connection, day, &extent, &mut parts)?;
+        found.extend(parts.into_values());
     }
-    fill(connection, &stretches, &mut parts, endpoints)?;
-    for (&day, ids) in wanted {
-        attacks(connection, day, ids, &extent(day), &mut parts)?;
-    }
-    Ok(parts.into_values().collect())
+    Ok(found)
 }
 
-/// Parts by day and session.
-type Parts = BTreeMap<(Day, Id), SessionPart>;
+/// Parts of a day by session.
+type Parts = BTreeMap<Id, SessionPart>;
 
 /// Where the rows of a part stand that are read.
 struct Stretch {
@@ -140,189 +137,166 @@ fn wholes(
 /// Fills in what is counted in rows.
 fn fill(
     connection: &Connection,
-    stretches: &BTreeMap<Day, Vec<Stretch>>,
+    day: Day,
+    stretches: &[Stretch],
     parts: &mut Parts,
     endpoints: &Endpoints,
 ) -> Result<(), StoreError> {
-    let Some(&first_day) = stretches.keys().next() else { return Ok(()) };
-    for (&day, stretches) in stretches {
-        let begin = if day == first_day { picked::BEGIN_PICKED } else { picked::ADD_PICKED };
-        let Statement { text, values } = Statement::of(begin).add(pick(day, stretches));
-        select(connection, day, &text, values, |_| Ok(()))?;
-    }
-    let counted = select(connection, first_day, picked::COUNTED, Vec::new(), |row| {
-        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), row.get(3)?))
+    let (Some(first), Some(last)) =
+        (stretches.iter().map(|stretch| stretch.first).min(), stretches.iter().map(|stretch| stretch.last).max())
+    else {
+        return Ok(());
+    };
+    let column = |of: fn(&Stretch) -> u64| sql::column(stretches.iter().map(of));
+    let mut values = vec![column(|of| halves(of.id).0), column(|of| halves(of.id).1)];
+    values.extend([column(|of| of.first), column(|of| of.last)]);
+    values.extend([first, last].map(Value::UBigInt));
+    let text = picked::PICK.replace("{stretches}", &sql::numbers(&["hi", "lo", "first", "last"]));
+    let mut tallies: HashMap<Id, Tally> = HashMap::new();
+    select(connection, day, &text, values, |row| {
+        tallies.entry(joined(row.get(0)?, row.get(1)?)).or_default().add(row)
     })?;
-    for (part, counted) in counted {
-        if let Some(part) = parts.get_mut(&part) {
-            part.counted = counted;
+    for (id, tally) in tallies {
+        if let Some(part) = parts.get_mut(&id) {
+            tally.fill(part, endpoints);
         }
     }
-    fill_values(connection, first_day, parts)?;
-    fill_endpoints(connection, first_day, parts, endpoints)?;
-    connection.execute_batch(picked::UNPICK).map_err(failed(&format!("reading {first_day}")))
+    Ok(())
 }
 
-fn pick(day: Day, stretches: &[Stretch]) -> Statement {
-    let first = stretches.iter().map(|stretch| stretch.first).min().unwrap_or_default();
-    let last = stretches.iter().map(|stretch| stretch.last).max().unwrap_or_default();
-    let of_each = stretches.iter().flat_map(|Stretch { id, first, last }| {
-        let (hi, lo) = halves(*id);
-        [hi, lo, *first, *last].map(Value::UBigInt)
+/// How often each value occurs.
+type Counts<T> = HashMap<T, u64>;
+
+/// What is counted in the rows of a part.
+#[derive(Default)]
+struct Tally {
+    counted: u64,
+    applications: Counts<String>,
+    hosts: Counts<String>,
+    methods: Counts<String>,
+    statuses: Counts<u16>,
+    ips: Counts<String>,
+    user_agents: Counts<String>,
+    keys: Counts<(String, String, String, bool)>,
+    countries: Counts<String>,
+    networks: Counts<String>,
+    shapes: Counts<ShapeId>,
+    /// Endpoints of rows without a shape.
+    shapeless: Counts<String>,
+    /// When each was seen last.
+    users: HashMap<Who, i64>,
+    roles: HashMap<Who, i64>,
+}
+
+impl Tally {
+    /// Takes in a row of [`picked::PICK`].
+    fn add(&mut self, row: &Row) -> duckdb::Result<()> {
+        let (times, ts): (u64, i64) = (row.get(20)?, row.get(21)?);
+        self.counted += times;
+        let (host, method): (String, String) = (row.get(3)?, row.get(4)?);
+        match row.get::<_, Option<u64>>(17)? {
+            Some(shape) => *self.shapes.entry(ShapeId(shape)).or_default() += times,
+            None => {
+                let path: String = row.get(5)?;
+                *self.shapeless.entry(parts::own_endpoint(&method, &host, &path)).or_default() += times;
+            }
+        }
+        let key = (row.get(9)?, row.get(10)?, row.get(11)?, row.get(12)?);
+        *self.keys.entry(key).or_default() += times;
+        *self.statuses.entry(row.get(6)?).or_default() += times;
+        for (counts, value) in [
+            (&mut self.applications, Some(row.get(2)?)),
+            (&mut self.hosts, Some(host)),
+            (&mut self.ips, Some(row.get(7)?)),
+            (&mut self.user_agents, Some(row.get(8)?)),
+            (&mut self.countries, row.get(18)?),
+            (&mut self.networks, row.get(19)?),
+        ] {
+            if let Some(value) = value.filter(|value: &String| !value.is_empty()) {
+                *counts.entry(value).or_default() += times;
+            }
+        }
+        *self.methods.entry(method).or_default() += times;
+        for (seen, at) in [(&mut self.users, 13), (&mut self.roles, 15)] {
+            if let Some(value) = row.get::<_, Option<String>>(at)? {
+                let hashed = row.get::<_, Option<bool>>(at + 1)?.unwrap_or_default();
+                let last = seen.entry(Who { value, hashed }).or_insert(ts);
+                *last = ts.max(*last);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts it into the part.
+    fn fill(self, part: &mut SessionPart, endpoints: &Endpoints) {
+        part.counted = self.counted;
+        part.applications = texts(self.applications, parts::APPLICATIONS);
+        part.hosts = texts(self.hosts, parts::HOSTS);
+        part.ip_count = self.ips.len() as u64;
+        part.ips = texts(self.ips, parts::IPS);
+        part.user_agents = texts(self.user_agents, parts::USER_AGENTS);
+        part.countries = texts(self.countries, parts::COUNTRIES);
+        part.networks = texts(self.networks, parts::NETWORKS);
+        part.network_labels = part.networks.iter().filter_map(|network| geo::label(network)).collect();
+        part.methods = busiest(self.methods, parts::KINDS).into_iter().collect();
+        for (status, times) in self.statuses {
+            *part.statuses.entry(status_class(status)).or_default() += times;
+        }
+        let key =
+            |((source, name, value, hashed), times)| KeyCount { source, name, value, hashed, requests: Some(times) };
+        part.keys = busiest(self.keys, parts::KEYS).into_iter().map(key).collect();
+        let mut named = self.shapeless;
+        for (shape, times) in self.shapes {
+            *named.entry(endpoints.name(shape).unwrap_or_default()).or_default() += times;
+        }
+        part.endpoint_count = named.len() as u64;
+        let of = |(endpoint, requests)| EndpointCount { endpoint, requests };
+        part.top_endpoints = busiest(named, parts::ENDPOINTS).into_iter().map(of).collect();
+        part.user_count = self.users.len() as u64;
+        part.users = last_seen(self.users);
+        part.roles = last_seen(self.roles);
+        (part.user, part.role) = (part.users.first().cloned(), part.roles.first().cloned());
+    }
+}
+
+/// The most frequent ones, ties by value.
+fn busiest<T: Ord>(counts: Counts<T>, most: usize) -> Vec<(T, u64)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    counts.truncate(most);
+    counts
+}
+
+fn texts(counts: Counts<String>, most: usize) -> Vec<String> {
+    busiest(counts, most).into_iter().map(|(text, _)| text).collect()
+}
+
+/// Those that were seen last, ties by value.
+fn last_seen(seen: HashMap<Who, i64>) -> Vec<Who> {
+    let mut seen: Vec<_> = seen.into_iter().collect();
+    seen.sort_by(|(one, a), (other, b)| {
+        b.cmp(a).then_with(|| (&one.value, one.hashed).cmp(&(&other.value, other.hashed)))
     });
-    let values = [Value::Int(day.0)].into_iter().chain(of_each).chain([first, last].map(Value::UBigInt));
-    Statement::with(&picked::PICK.replace("{stretches}", &sql::values(stretches.len(), 4)), values)
+    seen.into_iter().take(parts::USERS).map(|(who, _)| who).collect()
 }
 
 /// Fills in the attacks.
-fn attacks(
-    connection: &Connection,
-    day: Day,
-    ids: &[Id],
-    extent: &Extent,
-    parts: &mut Parts,
-) -> Result<(), StoreError> {
-    let text =
-        picked::ATTACK_KINDS.replace("{ids}", &sql::values(ids.len(), 2)).replace("{limit}", &parts::KINDS.to_string());
-    let mut bound = vec![Value::Int(day.0)];
-    bound.extend(id_values(ids));
-    bound.push(Value::UBigInt(extent.as_of()));
-    for found in select(connection, day, &text, bound, |row| Found::read(row, |row| row.get::<_, String>(5)))? {
-        if let Some(part) = parts.get_mut(&found.part) {
-            part.attacks.insert(found.value, found.requests);
-        }
+fn attacks(connection: &Connection, day: Day, extent: &Extent, of: &mut Parts) -> Result<(), StoreError> {
+    let ids: Vec<Id> = of.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// One of the values that a part's requests have.
-struct Found<T> {
-    part: (Day, Id),
-    requests: u64,
-    /// How many different ones the part has.
-    distinct: u64,
-    value: T,
-}
-
-impl<T> Found<T> {
-    fn read(row: &Row, value: impl FnOnce(&Row) -> duckdb::Result<T>) -> duckdb::Result<Self> {
-        Ok(Self {
-            part: (Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)),
-            requests: row.get(3)?,
-            distinct: row.get(4)?,
-            value: value(row)?,
-        })
-    }
-}
-
-const BUSIEST: &str = "times DESC";
-const LAST_SEEN: &str = "max(ts) DESC";
-
-/// Fills in what is a list of values, from the picked rows.
-fn fill_values(connection: &Connection, day: Day, parts: &mut Parts) -> Result<(), StoreError> {
-    let mut texts = |column: &str, limit, add: fn(&mut SessionPart, Found<String>)| {
-        let text = picked::top(column, &format!("{column} <> ''"), BUSIEST, limit);
-        each(connection, day, &text, parts, |row| row.get::<_, String>(5), add)
-    };
-    texts("app", parts::APPLICATIONS, |part, found| part.applications.push(found.value))?;
-    texts("ip", parts::IPS, |part, found| {
-        part.ip_count = found.distinct;
-        part.ips.push(found.value);
+    let text = picked::ATTACK_KINDS
+        .replace("{ids}", &sql::numbers(&["hi", "lo"]))
+        .replace("{limit}", &parts::KINDS.to_string());
+    let (his, los): (Vec<_>, Vec<_>) = ids.into_iter().map(halves).unzip();
+    let bound = vec![sql::column(his), sql::column(los), Value::UBigInt(extent.as_of())];
+    let found = select(connection, day, &text, bound, |row| {
+        Ok((joined(row.get(0)?, row.get(1)?), row.get::<_, String>(2)?, row.get::<_, u64>(3)?))
     })?;
-    texts("country", parts::COUNTRIES, |part, found| part.countries.push(found.value))?;
-    texts("network", parts::NETWORKS, |part, found| {
-        part.network_labels.extend(geo::label(&found.value));
-        part.networks.push(found.value);
-    })?;
-    texts("ua", parts::USER_AGENTS, |part, found| part.user_agents.push(found.value))?;
-    texts("host", parts::HOSTS, |part, found| part.hosts.push(found.value))?;
-
-    let methods = picked::top("method", "true", BUSIEST, parts::KINDS);
-    each(
-        connection,
-        day,
-        &methods,
-        parts,
-        |row| row.get::<_, String>(5),
-        |part, found| {
-            part.methods.insert(found.value, found.requests);
-        },
-    )?;
-    let statuses = picked::top("status", "true", BUSIEST, usize::from(u16::MAX));
-    each(
-        connection,
-        day,
-        &statuses,
-        parts,
-        |row| row.get::<_, u16>(5),
-        |part, found| {
-            *part.statuses.entry(status_class(found.value)).or_default() += found.requests;
-        },
-    )?;
-    let keys = picked::top("key_source, key_name, key_value, key_hashed", "true", BUSIEST, parts::KEYS);
-    each(
-        connection,
-        day,
-        &keys,
-        parts,
-        |row| key(row, 5),
-        |part, found| {
-            part.keys.push(KeyCount { requests: Some(found.requests), ..found.value });
-        },
-    )?;
-    let who = |row: &Row| Ok(Who { value: row.get(5)?, hashed: row.get(6)? });
-    let users = picked::top("user_value, user_hashed", "user_value IS NOT NULL", LAST_SEEN, parts::USERS);
-    each(connection, day, &users, parts, who, |part, found| {
-        part.user_count = found.distinct;
-        part.users.push(found.value);
-    })?;
-    let roles = picked::top("role_value, role_hashed", "role_value IS NOT NULL", LAST_SEEN, parts::USERS);
-    each(connection, day, &roles, parts, who, |part, found| part.roles.push(found.value))?;
-    for part in parts.values_mut() {
-        part.user = part.users.first().cloned();
-        part.role = part.roles.first().cloned();
-    }
-    Ok(())
-}
-
-/// Fills in the endpoints: shapes of one name are one endpoint.
-fn fill_endpoints(
-    connection: &Connection,
-    day: Day,
-    parts: &mut Parts,
-    endpoints: &Endpoints,
-) -> Result<(), StoreError> {
-    let mut counts: HashMap<(Day, Id), HashMap<String, u64>> = HashMap::new();
-    let found = select(connection, day, picked::PICKED_ENDPOINTS, Vec::new(), |row| {
-        let request = Request { host: row.get(5)?, method: row.get(6)?, path: row.get(7)?, ..Request::default() };
-        let endpoint = parts::endpoint(endpoints, row.get::<_, Option<u64>>(4)?.map(ShapeId), &request);
-        Ok(((Day(row.get(0)?), joined(row.get(1)?, row.get(2)?)), endpoint, row.get::<_, u64>(3)?))
-    })?;
-    for (part, endpoint, requests) in found {
-        *counts.entry(part).or_default().entry(endpoint).or_default() += requests;
-    }
-    for (part, counts) in counts {
-        let Some(part) = parts.get_mut(&part) else { continue };
-        part.endpoint_count = counts.len() as u64;
-        let of = |(endpoint, requests)| EndpointCount { endpoint, requests };
-        part.top_endpoints = counts.into_iter().map(of).collect();
-        part.top_endpoints.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.endpoint.cmp(&b.endpoint)));
-        part.top_endpoints.truncate(parts::ENDPOINTS);
-    }
-    Ok(())
-}
-
-fn each<T>(
-    connection: &Connection,
-    day: Day,
-    text: &str,
-    parts: &mut Parts,
-    value: impl Fn(&Row) -> duckdb::Result<T>,
-    add: impl Fn(&mut SessionPart, Found<T>),
-) -> Result<(), StoreError> {
-    for found in select(connection, day, text, Vec::new(), |row| Found::read(row, &value))? {
-        if let Some(part) = parts.get_mut(&found.part) {
-            add(part, found);
+    for (id, kind, times) in found {
+        if let Some(part) = of.get_mut(&id) {
+            part.attacks.insert(kind, times);
         }
     }
     Ok(())

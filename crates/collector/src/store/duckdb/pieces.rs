@@ -276,10 +276,13 @@ pub(super) fn within(window: Window) -> Statement {
 
 /// And that belong to some sessions; no ids are all sessions.
 pub(super) fn among(ids: &[Id]) -> Statement {
-    let values = ids.iter().flat_map(|&id| <[u64; 2]>::from(halves(id))).map(Value::UBigInt);
-    match ids.len() {
-        0 => Statement::default(),
-        1 => Statement::with(" AND sid_hi = ? AND sid_lo = ?", values),
-        rows => Statement::with(&format!(" AND (sid_hi, sid_lo) IN (VALUES {})", sql::values(rows, 2)), values),
+    let (his, los): (Vec<_>, Vec<_>) = ids.iter().copied().map(halves).unzip();
+    match (his.as_slice(), los.as_slice()) {
+        ([], _) | (_, []) => Statement::default(),
+        ([hi], [lo]) => Statement::with(" AND sid_hi = ? AND sid_lo = ?", [*hi, *lo].map(Value::UBigInt)),
+        _ => {
+            let ids = sql::numbers(&["hi", "lo"]);
+            Statement::with(&format!(" AND (sid_hi, sid_lo) IN {ids}"), [sql::column(his), sql::column(los)])
+        }
     }
 }

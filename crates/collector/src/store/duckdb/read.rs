@@ -36,7 +36,7 @@ fn limit(rows: usize) -> Value {
     Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
-pub(super) fn id_values(ids: &[Id]) -> Vec<Value> {
+fn id_values(ids: &[Id]) -> Vec<Value> {
     ids.iter().flat_map(|&id| <[u64; 2]>::from(halves(id))).map(Value::UBigInt).collect()
 }
 
@@ -307,10 +307,12 @@ fn details<T>(
     }
     // One request is told whole: what may come as one bounds it.
     let bytes = if of.len() == 1 { u64::MAX } else { bytes };
-    let text = text.replace("{arrivals}", &sql::values(of.len(), 2));
-    let arrivals = of.iter().flat_map(|(arrival, _)| [Value::UBigInt(arrival.pos), Value::UInt(arrival.ordinal)]);
+    let text = text.replace("{arrivals}", &sql::numbers(&["pos", "ordinal"]));
+    let positions = sql::column(of.iter().map(|(arrival, _)| arrival.pos));
+    let ordinals = sql::column(of.iter().map(|(arrival, _)| arrival.ordinal.into()));
+    let bound = vec![positions, ordinals, Value::UBigInt(bytes)];
     let mut all = 0;
-    let found = select(connection, day, &text, arrivals.chain([Value::UBigInt(bytes)]).collect(), |row| {
+    let found = select(connection, day, &text, bound, |row| {
         all = row.get::<_, u64>(8)?;
         Ok((Arrival { pos: row.get(0)?, ordinal: row.get(1)? }, read(row)?))
     })?;

@@ -3,6 +3,8 @@
 pub(super) mod picked;
 pub(super) mod story;
 
+use duckdb::types::Value;
+
 use super::statement::Statement;
 use crate::model::Day;
 
@@ -20,6 +22,19 @@ pub(super) fn on(day: Day, text: &str) -> String {
 pub(super) fn values(rows: usize, width: usize) -> String {
     let row = format!("({})", vec!["?"; width].join(","));
     vec![row; rows].join(",")
+}
+
+/// A relation of whole numbers with so many columns. Each column is bound as one text, see [`column`]: planning a
+/// placeholder for each number takes longer than what is asked.
+pub(super) fn numbers(columns: &[&str]) -> String {
+    let columns: Vec<_> =
+        columns.iter().map(|name| format!("unnest(string_split(?, ',')::UBIGINT[]) AS {name}")).collect();
+    format!("(SELECT {})", columns.join(", "))
+}
+
+/// What is bound for a column of [`numbers`], at least one.
+pub(super) fn column(numbers: impl IntoIterator<Item = u64>) -> Value {
+    Value::Text(numbers.into_iter().map(|number| number.to_string()).collect::<Vec<_>>().join(","))
 }
 
 /// Tables of a day file. No keys and no indexes: nothing in it ever changes. Columns that came later
@@ -197,13 +212,13 @@ pub(super) const ARRIVED: &str = "pos < ?";
 pub(super) const ARRIVED_AFTER: &str = " AND (pos > ? OR (pos = ? AND ordinal > ?))";
 
 /// Parameters of requests until they have so many bytes; the last column is how many all of them have.
-/// `{arrivals}` are pairs. Bound: those, bytes.
+/// `{arrivals}` are pos and ordinal of each. Bound: those, bytes.
 pub(super) const PARAMS: &str = "
 SELECT * EXCLUDE (idx, before) FROM (
     SELECT *, (sum(bytes) OVER ())::UBIGINT AS all_bytes, sum(bytes) OVER (ORDER BY pos, ordinal, idx) - bytes AS before
     FROM (SELECT p.pos, p.ordinal, idx, source, name, kind, value, hashed,
                  strlen(concat(source, name, kind, value)) AS bytes
-          FROM {day}.params AS p SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+          FROM {day}.params AS p SEMI JOIN {arrivals} AS wanted
             ON p.pos = wanted.pos AND p.ordinal = wanted.ordinal)
 ) WHERE before < ? ORDER BY pos, ordinal, idx";
 
@@ -213,6 +228,6 @@ SELECT * EXCLUDE (idx, before) FROM (
     SELECT *, (sum(bytes) OVER ())::UBIGINT AS all_bytes, sum(bytes) OVER (ORDER BY pos, ordinal, idx) - bytes AS before
     FROM (SELECT a.pos, a.ordinal, idx, kind, point, payload, engine, blocked,
                  strlen(concat(kind, point, payload, engine)) AS bytes
-          FROM {day}.attacks AS a SEMI JOIN (VALUES {arrivals}) AS wanted(pos, ordinal)
+          FROM {day}.attacks AS a SEMI JOIN {arrivals} AS wanted
             ON a.pos = wanted.pos AND a.ordinal = wanted.ordinal)
 ) WHERE before < ? ORDER BY pos, ordinal, idx";
