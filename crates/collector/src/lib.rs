@@ -12,6 +12,7 @@ pub mod baselines;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod console;
 pub mod data_dir;
 pub mod desk;
 pub mod endpoints;

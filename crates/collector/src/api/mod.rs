@@ -131,6 +131,7 @@ pub fn router(shared: Shared, limits: Limits) -> Router {
     Router::new()
         .nest("/api/v1", v1)
         .merge(probes)
+        .merge(crate::console::routes())
         .fallback(guard::no_such_address)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LARGEST))

@@ -1,0 +1,21 @@
+import { defineConfig } from '@playwright/test';
+
+export default defineConfig({
+  testDir: 'tests',
+  // PICTURES: makes those of docs/console.md, and tests nothing.
+  testMatch: process.env.PICTURES ? '**/pictures.ts' : '**/*.spec.ts',
+  globalSetup: './tests/servers.ts',
+  // One after the other: servers and browser share two cores.
+  workers: 1,
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list'], ['./tests/count.ts']],
+  outputDir: 'test-results',
+  use: {
+    // Debian's: none is downloaded.
+    launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium' },
+    viewport: { width: 1280, height: 800 },
+    timezoneId: 'UTC',
+    locale: 'en-GB',
+  },
+});

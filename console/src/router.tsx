@@ -1,0 +1,98 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+  retainSearchParams,
+} from '@tanstack/react-router';
+import { NotFound } from './shell/NotFound';
+import { Shell } from './shell/Shell';
+
+/** What all pages keep in their address. */
+export interface CommonSearch {
+  /** The zone that times are shown in. */
+  tz?: string;
+}
+
+/** What the list of sessions keeps in its address: all of its state. */
+export interface SessionsSearch extends CommonSearch {
+  filter?: string;
+  last?: string;
+  from?: string;
+  to?: string;
+  /** `show` when noise is shown. */
+  noise?: string;
+  order?: string;
+  /** `1` while following. */
+  live?: string;
+  /** Columns, with commas between them. */
+  columns?: string;
+  /** The row that is open, as `id.day`. */
+  open?: string;
+}
+
+type Texts = Record<string, unknown>;
+
+/** The texts among what stands in an address; anything else is left out. */
+function only<T extends object>(...names: (keyof T & string)[]) {
+  return (search: Texts): T => {
+    const kept = names.flatMap((name) => {
+      const value = search[name];
+      return typeof value === 'string' && value ? [[name, value]] : [];
+    });
+    return Object.fromEntries(kept) as T;
+  };
+}
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  validateSearch: only<CommonSearch>('tz'),
+  search: { middlewares: [retainSearchParams<CommonSearch>(['tz'])] },
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/sessions', replace: true });
+  },
+});
+
+const sessions = createRoute({
+  getParentRoute: () => root,
+  path: '/sessions',
+  validateSearch: only<SessionsSearch>(
+    'filter',
+    'last',
+    'from',
+    'to',
+    'noise',
+    'order',
+    'live',
+    'columns',
+    'open',
+    'tz',
+  ),
+  component: lazyRouteComponent(() => import('./sessions/SessionsPage'), 'SessionsPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, sessions]),
+  // Plain texts, so that an address can be read and written by hand.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const texts = Object.entries(search).filter(([, value]) => typeof value === 'string' && value);
+    const text = new URLSearchParams(texts as [string, string][]).toString();
+    return text && `?${text}`;
+  },
+  defaultPreload: 'intent',
+  scrollRestoration: false,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,211 @@
+import { ActionIcon, Button, Checkbox, Menu, NativeSelect, Skeleton, Tooltip } from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
+import { IconColumns3, IconDownload, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { address, Failed } from '../api/client';
+import { Chips } from '../filter/Chips';
+import { FilterBox } from '../filter/FilterBox';
+import { asFilter } from '../filter/text';
+import type { SessionsSearch } from '../router';
+import { counted } from '../show/numbers';
+import { Problem } from '../show/Problem';
+import { WindowSelect } from '../time/WindowSelect';
+import { asked } from '../time/window';
+import { COLUMNS, chosenColumns } from './columns';
+import { EmptyList } from './EmptyList';
+import { findPseudonym } from './find';
+import { countQuestion, ORDERS, sessionsQuestion, shownNoise, volumeQuestion } from './questions';
+import { SessionList } from './SessionList';
+import styles from './SessionsPage.module.css';
+import { useLive } from './useLive';
+import { Volume } from './Volume';
+
+/** The list of sessions. All of its state stands in the address. */
+export function SessionsPage() {
+  const search = useSearch({ from: '/sessions' });
+  const navigate = useNavigate({ from: '/sessions' });
+  const change = useCallback(
+    (to: Partial<SessionsSearch>, replace = false) => navigate({ search: (now) => ({ ...now, ...to }), replace }),
+    [navigate],
+  );
+  const ask = useCallback((to: Partial<SessionsSearch>) => change({ open: undefined, ...to }), [change]);
+  const [found, setFound] = useState('');
+
+  const list = useInfiniteQuery(sessionsQuestion(search));
+  const counts = useQuery(countQuestion(search));
+  const volume = useQuery(volumeQuestion(search));
+  const live = useLive(search.live === '1', search, ['sessions', 'sessions/count', 'volume']);
+  const sessions = useMemo(() => list.data?.pages.flatMap(({ sessions }) => sessions) ?? [], [list.data]);
+  const columns = useMemo(() => chosenColumns(search.columns), [search.columns]);
+
+  const wrong = list.error instanceof Failed && list.error.problem.parameter === 'filter' ? list.error : undefined;
+  const onFilter = async (text: string) => {
+    setFound('');
+    const hit = await findPseudonym(text);
+    if (hit) setFound(`${counted(hit.sessions, 'session')} found by the pseudonym of what you pasted`);
+    ask({ filter: hit?.filter ?? asFilter(text) });
+  };
+  const { fetchNextPage } = list;
+  const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
+  const onOpen = useCallback((open: string | undefined) => change({ open }, true), [change]);
+  const follow = () => change({ live: search.live ? undefined : '1' }, true);
+  useHotkeys([['l', follow]]);
+  useEffect(() => {
+    document.title = search.filter ? `${search.filter} – API Sessions` : 'Sessions – API Sessions';
+  }, [search.filter]);
+
+  return (
+    <>
+      <h1 className={styles.hidden}>Sessions</h1>
+      <search className={styles.bar}>
+        <FilterBox
+          filter={search.filter ?? ''}
+          window={search}
+          wrong={wrong}
+          busy={list.isFetching && !list.isFetchingNextPage}
+          onFilter={onFilter}
+        />
+        <WindowSelect window={search} onWindow={({ last, from, to }) => ask({ last, from, to })} />
+        <Tooltip
+          label={live === 'away' ? 'The server does not answer; trying again' : 'Show sessions as they grow (l)'}
+        >
+          <Button
+            variant={live === 'off' ? 'default' : 'light'}
+            className={styles.live}
+            leftSection={live === 'off' ? <IconPlayerPlay size={14} /> : <IconPlayerPause size={14} />}
+            aria-pressed={live !== 'off'}
+            onClick={follow}
+          >
+            {live === 'away' ? 'Waiting' : 'Live'}
+          </Button>
+        </Tooltip>
+      </search>
+      <div className={styles.chips}>
+        {search.filter && !wrong && <Chips filter={search.filter} onFilter={(filter) => ask({ filter })} />}
+        <Checkbox
+          size="xs"
+          label={
+            <>
+              Hide noise{' '}
+              {counts.data && <span className="quiet">({counted(counts.data.hidden, 'session')} of nothing else)</span>}
+            </>
+          }
+          checked={search.noise !== 'show'}
+          onChange={(event) => ask({ noise: event.currentTarget.checked ? undefined : 'show' })}
+        />
+        {found && (
+          <span role="status" className="quiet">
+            {found}
+          </span>
+        )}
+      </div>
+      <div className={styles.volume}>
+        <Volume
+          asked={search}
+          onWindow={(from, to) =>
+            ask({ last: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+          }
+        />
+      </div>
+      <div className={styles.told}>
+        <span role="status" aria-live="polite">
+          {counts.data && !wrong && <strong>{counted(counts.data.shown, 'session')}</strong>}
+          {volume.data && !wrong && <span className="quiet"> · {counted(volume.data.requests, 'request')}</span>}
+        </span>
+        <NativeSelect
+          size="xs"
+          aria-label="Order"
+          className={styles.order}
+          data={ORDERS}
+          value={search.order ?? ORDERS[0]?.value}
+          onChange={({ currentTarget: { value } }) => ask({ order: value === ORDERS[0]?.value ? undefined : value })}
+        />
+        <Columns chosen={columns.map(({ id }) => id)} onColumns={(columns) => change({ columns }, true)} />
+        <Tooltip label="All of the list as CSV">
+          <ActionIcon
+            component="a"
+            variant="default"
+            size={30}
+            aria-label="CSV"
+            href={address('/sessions.csv', {
+              ...asked(search),
+              filter: search.filter,
+              noise: shownNoise(search),
+              order_by: search.order,
+            })}
+            download
+          >
+            <IconDownload size={16} />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+      {list.isPending && <Loading />}
+      {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
+      {list.data && sessions.length === 0 && !list.error && (
+        <Nothing search={search} hidden={counts.data?.hidden ?? 0} onAsk={ask} />
+      )}
+      {sessions.length > 0 && !list.error && (
+        <SessionList
+          sessions={sessions}
+          columns={columns}
+          open={search.open}
+          onOpen={onOpen}
+          more={list.hasNextPage && !list.isFetchingNextPage}
+          onMore={onMore}
+          total={counts.data && counts.data.shown + 1}
+        />
+      )}
+    </>
+  );
+}
+
+function Nothing({
+  search,
+  hidden,
+  onAsk,
+}: {
+  search: SessionsSearch;
+  hidden: number;
+  onAsk(to: Partial<SessionsSearch>): void;
+}) {
+  const all = useQuery({ ...countQuestion({ last: '7d', noise: 'show' }), refetchInterval: 5000 });
+  if (!all.data) return null;
+  return <EmptyList asked={search} hidden={hidden} any={all.data.shown > 0} onAsk={onAsk} />;
+}
+
+function Loading() {
+  return (
+    <div className={styles.loading} role="status" aria-label="Loading">
+      {Array.from({ length: 12 }, (_, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
+        <Skeleton key={n} height={30} my={8} />
+      ))}
+    </div>
+  );
+}
+
+function Columns({ chosen, onColumns }: { chosen: string[]; onColumns(ids: string | undefined): void }) {
+  const usual = COLUMNS.filter(({ usual }) => usual).map(({ id }) => id);
+  const toggle = (id: string) => {
+    const next = COLUMNS.map((column) => column.id).filter((one) => chosen.includes(one) !== (one === id));
+    onColumns(next.join() === usual.join() ? undefined : next.join());
+  };
+  return (
+    <Menu closeOnItemClick={false} position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="default" size={30} aria-label="Columns" title="Columns">
+          <IconColumns3 size={16} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown aria-label="Columns">
+        {COLUMNS.map(({ id, title }) => (
+          <Menu.CheckboxItem key={id} checked={chosen.includes(id)} onChange={() => toggle(id)}>
+            {title}
+          </Menu.CheckboxItem>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
