@@ -85,6 +85,8 @@ impl Nginx {
             if process.ended().is_some() {
                 return Some(false);
             }
+            // It listens on one address after the other, and writes the pid file when it does on all.
+            proc::read_id(&folder.path().join("nginx.pid"))?;
             std::net::TcpStream::connect(port.address()).is_ok().then_some(true)
         });
         if listening.unwrap_or(false) {
