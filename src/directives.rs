@@ -474,6 +474,13 @@ unsafe fn make_path(cf: *mut ngx_conf_t, directory: &str) -> Result<(), String> 
         ptr::copy_nonoverlapping(directory.as_ptr(), name, directory.len());
         name.add(directory.len()).write(0);
         (*path).name = ngx_str_t { len: directory.len(), data: name };
+        // Whose it is, and for whoever names the directory for something else, where.
+        (*path).data = name.cast();
+        let file = (*cf).conf_file;
+        if !file.is_null() {
+            (*path).conf_file = (*file).file.name.data;
+            (*path).line = (*file).line;
+        }
         let mut slot = path;
         ngx_add_path(cf, &raw mut slot)
     };

@@ -210,13 +210,14 @@ impl<N: Net, D: Disk> Shipper<N, D> {
         let short = self.outbox.bytes() + self.batch.bytes() > self.options.max_held / 2;
         let must_go = |chunk: &&Chunk| short || self.draining || now >= chunk.ready + STORE_AFTER;
         let chunks = self.outbox.waiting().take_while(must_go).take(STORED_A_STEP);
-        for _ in 0..spool.store(chunks, now) {
+        let stored = spool.store(chunks, now);
+        for _ in 0..stored {
             let Some(chunk) = self.outbox.take_waiting() else { break };
             Counters::add(&self.counters.spooled_events, chunk.events);
             self.batch.recycle(chunk.frame);
         }
-        if self.draining {
-            // For others: an old worker with a long request may go on for hours.
+        if self.draining && stored == 0 {
+            // For others: an old worker with a long request may go on for hours. Not at once: each time makes a part.
             spool.leave();
         }
     }

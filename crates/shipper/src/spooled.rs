@@ -27,6 +27,8 @@ const PARTS: u64 = 64;
 const MAX_PART: u64 = 8 << 20;
 /// Most parts, however small: each reload leaves some while the collector is away.
 const MAX_PARTS: u64 = 10_000;
+/// Parts that cannot be read and are kept for another life of a worker.
+const UNREADABLE: usize = 16;
 /// Parts looked into in one step, so that it ends.
 const PARTS_A_STEP: usize = 16;
 
@@ -74,6 +76,8 @@ pub(crate) struct Spool<D: Disk> {
     newest: u64,
     writing: Option<Writing<D>>,
     reading: Option<Reading<D>>,
+    /// Parts in which reading failed: held, so that what is behind them goes on.
+    unreadable: Vec<PartReader<D>>,
     /// When to look how much there is.
     look: Instant,
     /// Nothing was found to be sent; looked for again then.
@@ -106,6 +110,7 @@ impl<D: Disk> Spool<D> {
             newest: 0,
             writing: None,
             reading: None,
+            unreadable: Vec::new(),
             look: now,
             nothing: now,
             rest: now,
@@ -283,9 +288,13 @@ impl<D: Disk> Spool<D> {
                 self.untold = Some(SpoolStatus::Damaged { part: reading.part.path(), offset, bytes });
                 Ok(Next::Part)
             }
+            // What a disk does not read now it may read later: another worker tries it again, from its beginning.
+            Err(error) if self.unreadable.len() < UNREADABLE => {
+                self.unreadable.extend(self.reading.take().map(|reading| reading.part));
+                Err(error)
+            }
             end => {
-                // Held until this works, so that it is not sent again meanwhile. What cannot be read goes too:
-                // it would be in the way of all that is behind it.
+                // Held until this works, so that it is not sent again meanwhile.
                 reading.part.remove()?;
                 self.reading = None;
                 if end.is_ok() {

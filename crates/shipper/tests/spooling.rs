@@ -123,6 +123,29 @@ fn what_a_killed_worker_stored_is_sent_by_a_living_one_under_the_same_ids() {
 }
 
 #[test]
+fn a_part_that_the_disk_does_not_read_now_is_passed_over_and_sent_by_a_later_worker() {
+    let disk = SimDisk::new(1);
+    let mut first = node(&disk);
+    let net = first.net.clone();
+    for _ in 0..2 {
+        first.add(50);
+        assert_eq!(first.finish(SECOND), Left::default());
+        first = another(&net, &disk, first.added());
+    }
+    assert_eq!(parts(&disk), 2);
+    disk.fail_reads(1);
+    let mut collector = Collector::new(&net, &address(1));
+    first.run(SECOND * 5, || collector.serve());
+    assert_eq!((distinct(&collector), parts(&disk)), ((50..100).collect(), 1));
+    assert!(first.said.iter().any(|said| matches!(said, SpoolStatus::Fails { .. })), "{:?}", first.said);
+    drop(first);
+
+    let mut later = another(&net, &disk, 100);
+    later.run(SECOND * 5, || collector.serve());
+    assert_eq!((distinct(&collector), parts(&disk)), ((0..100).collect(), 0));
+}
+
+#[test]
 fn two_workers_send_each_chunk_on_disk_once() {
     let disk = SimDisk::new(1);
     let mut first = node(&disk);

@@ -60,20 +60,26 @@ impl<D: Disk> Parts<D> {
         Ok(PartWriter { parts, file, name, first, length: 0, synced: 0, buffer: Vec::new(), failed: false })
     }
 
-    /// The oldest part that nobody has.
+    /// The oldest part that nobody has, of those that can be opened; an error when only others are there.
     pub fn take_oldest(&self) -> Result<Option<PartReader<D>>, Error> {
+        let mut closed = Ok(None);
         for name in self.names()? {
             let file = match self.disk.open_taken(&name) {
                 Ok(Some(file)) => file,
                 Ok(None) => continue,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(Error::io("open", &self.path(&name))(error)),
+                // What is behind it goes on.
+                Err(error) => {
+                    closed =
+                        closed.and_then(|_: Option<PartReader<D>>| Err(Error::io("open", &self.path(&name))(error)));
+                    continue;
+                }
             };
             let length = file.len().map_err(Error::io("read the length of", &self.path(&name)))?;
             let first = part_age(&name).unwrap_or_default();
             return Ok(Some(PartReader { parts: self.clone(), file, name, first, length, offset: 0 }));
         }
-        Ok(None)
+        closed
     }
 
     /// The names of all parts, the oldest first.

@@ -33,6 +33,7 @@ struct State {
     power: Option<u64>,
     failing_syncs: u32,
     failing_writes: u32,
+    failing_reads: u32,
     /// Changes and syncs of the directory that still work before one fails.
     directory_fails_after: Option<u32>,
     syncs: u64,
@@ -81,6 +82,7 @@ impl SimDisk {
             power: None,
             failing_syncs: 0,
             failing_writes: 0,
+            failing_reads: 0,
             directory_fails_after: None,
             syncs: 0,
         };
@@ -136,6 +138,11 @@ impl SimDisk {
     /// Makes the next so many writes fail, after part of their bytes.
     pub fn fail_writes(&self, times: u32) {
         self.state().failing_writes = times;
+    }
+
+    /// Makes the next so many reads fail.
+    pub fn fail_reads(&self, times: u32) {
+        self.state().failing_reads = times;
     }
 
     /// After so many more changes and syncs of the directory, one fails.
@@ -216,6 +223,7 @@ impl State {
         self.power = None;
         self.failing_syncs = 0;
         self.failing_writes = 0;
+        self.failing_reads = 0;
         self.directory_fails_after = None;
     }
 
@@ -342,7 +350,11 @@ impl DiskFile for SimHandle {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.operate(self.life)?;
+        let mut state = self.disk.operate(self.life)?;
+        if state.failing_reads > 0 {
+            state.failing_reads -= 1;
+            return Err(io::Error::other("injected failure of a read"));
+        }
         let content = state.files[self.index].visible.get(offset as usize..).unwrap_or_default();
         let size = content.len().min(buffer.len());
         buffer[..size].copy_from_slice(&content[..size]);

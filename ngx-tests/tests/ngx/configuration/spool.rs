@@ -40,6 +40,16 @@ fn nginx_makes_the_directory_for_the_workers_alone() {
 }
 
 #[test]
+fn a_directory_that_is_used_for_something_else_is_refused_with_its_place() {
+    let trial = Trial::new();
+    let lines = "wallarm_session_spool spool;\n    proxy_cache_path spool keys_zone=pages:1m;";
+    let verdict = trial.test(&quickstart(lines));
+    let line = trial.line_of("wallarm_session_spool");
+    let told = format!("the same path name \"FOLDER/spool\" used in FOLDER/nginx.conf:{line} and");
+    assert!(verdict.error().contains(&told), "{}", verdict.error());
+}
+
+#[test]
 fn an_empty_directory_of_root_is_given_to_the_workers() {
     if !getuid().is_root() {
         return;
