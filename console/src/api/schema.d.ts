@@ -6551,7 +6551,7 @@ export interface components {
             bytes_out: number;
             /**
              * Format: uint64
-             * @description Of them, those in which values were counted: all, or of a very long part about the newest 100,000. What is
+             * @description Of them, those in which values were counted: all, or of a very long part about the newest 20,000. What is
              *     told of users, addresses, networks, endpoints, statuses and methods is told of these.
              */
             counted: number;
@@ -6808,7 +6808,7 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /**
              * Format: uint64
-             * @description Of them, those in which values were counted: all, or of a very long part about the newest 100,000. What is
+             * @description Of them, those in which values were counted: all, or of a very long part about the newest 20,000. What is
              *     told of users, addresses, networks, endpoints, statuses and methods is told of these.
              */
             counted: number;

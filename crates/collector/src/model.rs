@@ -187,7 +187,7 @@ pub struct SessionPart {
     pub duration_ms: u64,
     /// Requests in the part.
     pub requests: u64,
-    /// Of them, those in which values were counted: all, or of a very long part about the newest 100,000. What is
+    /// Of them, those in which values were counted: all, or of a very long part about the newest 20,000. What is
     /// told of users, addresses, networks, endpoints, statuses and methods is told of these.
     pub counted: u64,
     /// Requests that rules call noise, of all.

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 
 /// Disk that queries may use for what does not fit into memory.
 const MAX_TEMP: &str = "1GB";
-/// Times that it is started anew without a checkpoint between.
+/// Times that it is started anew without a checkpoint between, and without use: what it gave up in failed again.
 const STARTS: u64 = 5;
 /// How long queries may run on when their files are to be closed. Everybody waits meanwhile: who asks,
 /// and what came.
@@ -83,7 +83,11 @@ impl DuckStore {
                         self.start_anew(&mut writer, &doing, &reason)?;
                         Err(StoreError::Failed { doing, reason })
                     }
-                    done => done,
+                    done => {
+                        // A query's fault, or one that a start has mended: asked again and again it ends no server.
+                        self.starts_in_a_row.store(0, Ordering::Relaxed);
+                        done
+                    }
                 }
             }
             done => done,

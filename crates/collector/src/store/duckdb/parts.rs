@@ -26,9 +26,10 @@ use crate::store::parts::{self, status_class};
 use crate::store::{Place, SessionsQuery, StoreError, Window};
 
 /// Requests of a part in which values are counted, about: the newest ones, but for what shares their log record.
-const COUNTED: u64 = 100_000;
+/// Each may have texts of its own of some KiB in all, which are held while they are counted.
+const COUNTED: u64 = 20_000;
 /// Requests that are read at a time, and those of one part more.
-const AT_A_TIME: u64 = 100_000;
+const AT_A_TIME: u64 = 20_000;
 
 /// The parts at some places, in the order of the places.
 pub(super) fn listed(

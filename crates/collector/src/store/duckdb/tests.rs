@@ -365,6 +365,20 @@ fn an_engine_that_gives_up_again_and_again_is_not_started_for_ever() {
 }
 
 #[test]
+fn an_engine_that_gives_up_in_queries_is_started_anew_as_often_as_that_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    for _ in 0..20 {
+        let gone = std::cell::Cell::new(true);
+        let write = |_: &_| match gone.take() {
+            true => Err(StoreError::Fatal { doing: "writing".into(), reason: "a query's fault".into() }),
+            false => Ok(()),
+        };
+        store.change(write).unwrap();
+    }
+}
+
+#[test]
 fn a_query_that_is_in_the_way_when_a_day_is_forgotten_is_asked_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
