@@ -415,7 +415,7 @@ async fn bad_input_gets_a_problem_that_names_the_parameter() {
         assert_eq!(problem["parameter"], "day", "{problem}");
     }
     server.problem("/nothing", 404).await;
-    server.problem("//", 404).await;
+    server.problem("//openapi.json", 404).await;
 }
 
 #[tokio::test]
