@@ -7,6 +7,8 @@ export default defineConfig({
   globalSetup: './tests/servers.ts',
   // One after the other: servers and browser share two cores.
   workers: 1,
+  // On a busy machine a browser may be late; the list tells which test was tried again.
+  retries: 2,
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [['list'], ['./tests/count.ts']],

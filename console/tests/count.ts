@@ -5,9 +5,9 @@ export default class Count implements Reporter {
   private passed = 0;
   private failed = 0;
 
-  onTestEnd(test: TestCase, { status }: TestResult) {
+  onTestEnd(test: TestCase, { status, retry }: TestResult) {
     if (status === test.expectedStatus) this.passed += 1;
-    else this.failed += 1;
+    else if (retry === test.retries) this.failed += 1;
   }
 
   onEnd() {

@@ -172,6 +172,7 @@ test('more sessions come while one scrolls, and only those in sight are on the p
 test('all of it can be done by keys', async ({ page }) => {
   await open(page);
   await page.keyboard.press('j');
+  await expect(rows(page).first().locator('[data-toggle]')).toBeFocused();
   await page.keyboard.press('j');
   await expect(rows(page).nth(1).locator('[data-toggle]')).toBeFocused();
   await page.keyboard.press('Enter');
