@@ -83,6 +83,9 @@ async fn a_killed_worker_takes_along_what_it_held_and_a_living_one_tells_how_muc
     for _ in 0..REQUESTS {
         get(&nginx, PATH, &[]).await;
     }
+    // A client has its answer before the request ends in the worker.
+    let seen = async || (nginx.counters().await.ok()?.sum(SEEN) == REQUESTS as u64).then_some(());
+    wait::until("the worker to have seen them all", wait::LONG, seen).await.unwrap();
     let killed = nginx.workers()[0];
 
     Process::daemon(killed).kill().unwrap();
