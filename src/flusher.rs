@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer, PushError};
-use shipper::{Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Status, SystemClock, SystemNet};
+use shipper::{
+    Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Status, SystemClock, SystemNet, Until,
+};
 use spool::OsDisk;
 use wire::EventTime;
 
@@ -163,8 +165,9 @@ impl Flusher {
         self.report();
         let Self { shipper, intake, about, .. } = &mut self;
         let for_sending = if about.spool.is_some() { Exit::BEFORE_STORING } else { Exit::FOR_SENDING };
-        let deadline = SystemClock.now() + for_sending;
-        let left = shipper.finish(&SystemClock, deadline, &mut |batch| intake.pull(batch));
+        let now = SystemClock.now();
+        let until = Until { sending: now + for_sending, storing: now + Exit::FOR_STORING };
+        let left = shipper.finish(&SystemClock, until, &mut |batch| intake.pull(batch));
         let waiting = intake.waiting.slots();
         intake.link.settle(Dropped::UnsentAtExit, || (left.events + waiting) as u64);
         self.publish();
@@ -225,6 +228,9 @@ impl Exit {
     /// The same where the rest of the time is for the disk.
     const BEFORE_STORING: Duration = Duration::from_millis(500);
 
+    /// When what is neither sent nor stored is given up.
+    const FOR_STORING: Duration = Duration::from_millis(900);
+
     /// Asks the thread to end and waits for it, at most until `deadline`. A thread that is late is
     /// left to the end of the process: the module's code stays mapped (`-z nodelete`).
     pub(crate) fn join(&self, deadline: Instant) {
@@ -244,22 +250,19 @@ impl Said {
     }
 
     fn log_spool(spool: &SpoolStatus) {
-        let said_before = |now: u64| counters::shared().map(|shared| shared.spool_fails_said.swap(now));
+        let fails = counters::shared().map(|shared| &shared.spool_fails_said);
         match spool {
-            SpoolStatus::Fails { reason } => {
-                if said_before(1) != Some(1) {
-                    let text = format!(
-                        "wallarm sessions: the spool cannot be used ({reason}); requests are served, events wait in \
-                         memory, it is tried again"
-                    );
-                    log::cycle(log::Level::Error, &text);
-                }
+            SpoolStatus::Fails { reason } if begins(fails) => {
+                let text = format!(
+                    "wallarm sessions: the spool cannot be used ({reason}); requests are served, events wait in \
+                     memory, it is tried again"
+                );
+                log::cycle(log::Level::Error, &text);
             }
-            SpoolStatus::Works => {
-                if said_before(0) == Some(1) {
-                    log::cycle(log::Level::Notice, "wallarm sessions: the spool can be used again");
-                }
+            SpoolStatus::Works if ends(fails) => {
+                log::cycle(log::Level::Notice, "wallarm sessions: the spool can be used again");
             }
+            SpoolStatus::Fails { .. } | SpoolStatus::Works => {}
             SpoolStatus::Damaged { part, offset, bytes } => {
                 let text = format!(
                     "wallarm sessions: {bytes} bytes at byte {offset} of {part} are no whole record and were left out, \
@@ -271,24 +274,31 @@ impl Said {
     }
 
     fn log_way(way: &Status) {
-        let said_before = |now: u64| counters::shared().map(|shared| shared.unreachable_said.swap(now));
+        let unreachable = counters::shared().map(|shared| &shared.unreachable_said);
         match way {
-            Status::Unreachable { address, reason } => {
-                if said_before(1) != Some(1) {
-                    let text = format!(
-                        "wallarm sessions: the collector {address} cannot be reached ({reason}); requests are \
-                         served, events wait in memory, it is tried again"
-                    );
-                    log::cycle(log::Level::Error, &text);
-                }
+            Status::Unreachable { address, reason } if begins(unreachable) => {
+                let text = format!(
+                    "wallarm sessions: the collector {address} cannot be reached ({reason}); requests are \
+                     served, events wait in memory, it is tried again"
+                );
+                log::cycle(log::Level::Error, &text);
             }
-            Status::Connected { address } => {
-                if said_before(0) == Some(1) {
-                    log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
-                }
+            Status::Connected { address } if ends(unreachable) => {
+                log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
             }
+            Status::Unreachable { .. } | Status::Connected { .. } => {}
         }
     }
+}
+
+/// Notes for all workers that a trouble is there. True for the first one that says so, and without shared memory.
+fn begins(trouble: Option<&Count>) -> bool {
+    trouble.is_none_or(|said| said.swap(1) == 0)
+}
+
+/// Notes for all workers that it is over. True for the first one that says so, of a trouble that was said.
+fn ends(trouble: Option<&Count>) -> bool {
+    trouble.is_some_and(|said| said.swap(0) != 0)
 }
 
 /// The end of the queue where snapshots become events.

@@ -37,6 +37,6 @@ pub use clock::{Clock, SystemClock};
 pub use counters::Counters;
 pub use net::{Address, Conn, Net};
 pub use options::Options;
-pub use ship::{Left, Shipper, Status, Step};
+pub use ship::{Left, Shipper, Status, Step, Until};
 pub use spooled::{MIN_SPOOL, SpoolOptions, SpoolStatus};
 pub use system::{SystemConn, SystemNet};

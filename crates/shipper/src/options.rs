@@ -49,6 +49,7 @@ impl Options {
             backoff_max: Duration::from_secs(5),
         }
     }
+
     /// Nothing more is sent while chunks of so many bytes wait for their acks: a collector that is slow
     /// takes no memory that new events need.
     pub(crate) fn max_unacked(&self) -> usize {

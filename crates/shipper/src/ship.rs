@@ -64,6 +64,15 @@ pub struct Left {
     pub events: usize,
 }
 
+/// How long an orderly end may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    /// Sending is given up then.
+    pub sending: Instant,
+    /// Storing is given up then: at once when a disk works, and a disk that hangs holds up no end.
+    pub storing: Instant,
+}
+
 /// Ships events to a collector. One thread owns it.
 pub struct Shipper<N: Net, D: Disk = OsDisk> {
     options: Options,
@@ -164,9 +173,9 @@ impl<N: Net, D: Disk> Shipper<N, D> {
     }
 
     /// Ends in order: pulls what there is, closes the batch at once, and goes on until everything is
-    /// acknowledged, or `deadline` is there; with a spool, until the connection is lost. What is not
-    /// acknowledged then goes to the spool. Returns what could be neither delivered nor stored.
-    pub fn finish(&mut self, clock: &impl Clock, deadline: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
+    /// acknowledged, or it is time to give that up; with a spool, until the connection is lost. What is not
+    /// acknowledged then goes to the spool. Returns what could be neither delivered nor stored in time.
+    pub fn finish(&mut self, clock: &impl Clock, until: Until, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
         self.hasten();
         loop {
             let now = clock.now();
@@ -176,10 +185,10 @@ impl<N: Net, D: Disk> Shipper<N, D> {
                 return left;
             }
             let can_store = self.spool.as_ref().is_some_and(|spool| spool.is_ready(now));
-            if now >= deadline || can_store && step.wake > now && !self.link.is_up() {
-                return self.store_all(now, pull);
+            if now >= until.sending || can_store && step.wake > now && !self.link.is_up() {
+                return self.store_all(clock, until.storing, pull);
             }
-            clock.sleep(step.wake.min(deadline).saturating_duration_since(now));
+            clock.sleep(step.wake.min(until.sending).saturating_duration_since(now));
         }
     }
 
@@ -189,16 +198,16 @@ impl<N: Net, D: Disk> Shipper<N, D> {
     }
 
     /// The end, as far as the collector is concerned.
-    fn store_all(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
+    fn store_all(&mut self, clock: &impl Clock, deadline: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
         // Whether it has what was sent is not known: it will tell by the chunk's id.
         self.outbox.restart();
         loop {
-            let before = self.left();
+            let (before, now) = (self.left(), clock.now());
             self.collect(now, pull);
             self.store(now);
-            if self.left() == before {
+            if self.left() == before || now >= deadline {
                 self.show_gauges();
-                return before;
+                return self.left();
             }
         }
     }

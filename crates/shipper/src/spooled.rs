@@ -8,6 +8,7 @@
 //! A record is: events in the part before it u32, its events u32, length of the chunk id u8 (big-endian), chunk id,
 //! frame. The first number tells how many events damage has cost.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -27,10 +28,14 @@ const PARTS: u64 = 64;
 const MAX_PART: u64 = 8 << 20;
 /// Most parts, however small: each reload leaves some while the collector is away.
 const MAX_PARTS: u64 = 10_000;
-/// Parts that cannot be read and are kept for another life of a worker.
+/// Parts that cannot be read and are passed over. With more of them nothing is read for a while.
 const UNREADABLE: usize = 16;
-/// Parts looked into in one step, so that it ends.
+/// How long they are left alone.
+const READ_AGAIN: Duration = Duration::from_secs(60);
+/// Parts looked into, or removed for their room, in one step, so that it ends.
 const PARTS_A_STEP: usize = 16;
+/// Changes that wait to be logged. More of them at once tell nothing new.
+const UNTOLD: usize = 8;
 
 /// How chunks are kept on disk.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +81,8 @@ pub(crate) struct Spool<D: Disk> {
     newest: u64,
     writing: Option<Writing<D>>,
     reading: Option<Reading<D>>,
-    /// Parts in which reading failed: held, so that what is behind them goes on.
-    unreadable: Vec<PartReader<D>>,
+    /// Parts in which reading failed: held until then, so that what is behind them goes on.
+    unreadable: (Vec<PartReader<D>>, Instant),
     /// When to look how much there is.
     look: Instant,
     /// Nothing was found to be sent; looked for again then.
@@ -85,7 +90,7 @@ pub(crate) struct Spool<D: Disk> {
     /// A disk that failed is left alone until then.
     rest: Instant,
     failing: bool,
-    untold: Option<SpoolStatus>,
+    untold: VecDeque<SpoolStatus>,
     counters: Arc<Counters>,
 }
 
@@ -110,12 +115,12 @@ impl<D: Disk> Spool<D> {
             newest: 0,
             writing: None,
             reading: None,
-            unreadable: Vec::new(),
+            unreadable: (Vec::new(), now),
             look: now,
             nothing: now,
             rest: now,
             failing: false,
-            untold: None,
+            untold: VecDeque::new(),
             counters,
         }
     }
@@ -173,6 +178,9 @@ impl<D: Disk> Spool<D> {
             if !self.make_room((chunk.frame.len() + AROUND) as u64)? {
                 break;
             }
+            if self.writing.is_none() {
+                *durable = *written;
+            }
             let writing = self.writing(now)?;
             let events = u32::try_from(chunk.events).unwrap_or(u32::MAX);
             let stored = Stored { before: writing.events, events, id: &chunk.id, frame: &chunk.frame };
@@ -181,7 +189,6 @@ impl<D: Disk> Spool<D> {
             *written += 1;
             if writing.part.bytes() >= part_bytes {
                 self.sync()?;
-                *durable = *written;
                 self.writing = None;
             }
         }
@@ -213,10 +220,10 @@ impl<D: Disk> Spool<D> {
         Ok(self.writing.insert(writing))
     }
 
-    /// Removes the oldest parts until so many bytes more fit. False when they do not: parts that others write,
-    /// or send, stay.
+    /// Removes the oldest parts until so many bytes more fit. False when they do not, or not yet: parts that
+    /// others write, or send, stay, and of many only some go in one step.
     fn make_room(&mut self, bytes: u64) -> Result<bool, Error> {
-        loop {
+        for _ in 0..PARTS_A_STEP {
             let usage = self.parts.usage()?;
             if usage.bytes + bytes <= self.max_bytes && usage.parts < MAX_PARTS {
                 return Ok(true);
@@ -230,6 +237,7 @@ impl<D: Disk> Spool<D> {
                 None => return Ok(false),
             }
         }
+        Ok(false)
     }
 
     /// Removes a part that was not sent, and counts its events.
@@ -272,12 +280,13 @@ impl<D: Disk> Spool<D> {
     }
 
     fn try_next(&mut self, now: Instant) -> Result<Next, Error> {
-        let Some(reading) = self.reading.as_mut() else { return self.take_part() };
+        let Some(reading) = self.reading.as_mut() else { return self.take_part(now) };
         match reading.part.read_next() {
             Ok(Some(Met::Record(record))) => {
                 let Some(stored) = Stored::decode(&record) else {
                     let bytes = record.len() as u64;
-                    self.untold = Some(SpoolStatus::Damaged { part: reading.part.path(), offset: 0, bytes });
+                    let part = reading.part.path();
+                    self.tell(SpoolStatus::Damaged { part, offset: 0, bytes });
                     return Ok(Next::Part);
                 };
                 Counters::add(&self.counters.spool_damaged_events, reading.pass(&stored));
@@ -285,27 +294,34 @@ impl<D: Disk> Spool<D> {
                 Ok(Next::Chunk(Chunk::new(id.to_owned(), frame.to_vec(), events as usize, Kind::Stored, now)))
             }
             Ok(Some(Met::Damage { offset, bytes, .. })) => {
-                self.untold = Some(SpoolStatus::Damaged { part: reading.part.path(), offset, bytes });
+                let part = reading.part.path();
+                self.tell(SpoolStatus::Damaged { part, offset, bytes });
                 Ok(Next::Part)
             }
-            // What a disk does not read now it may read later: another worker tries it again, from its beginning.
-            Err(error) if self.unreadable.len() < UNREADABLE => {
-                self.unreadable.extend(self.reading.take().map(|reading| reading.part));
-                Err(error)
-            }
-            end => {
+            Ok(None) => {
                 // Held until this works, so that it is not sent again meanwhile.
                 reading.part.remove()?;
                 self.reading = None;
-                if end.is_ok() {
-                    self.works();
-                }
-                end.map(|_| Next::Part)
+                self.works();
+                Ok(Next::Part)
+            }
+            // What a disk does not read now it may read later, from the beginning.
+            Err(error) => {
+                self.unreadable.0.extend(self.reading.take().map(|reading| reading.part));
+                self.unreadable.1 = now + READ_AGAIN;
+                Err(error)
             }
         }
     }
 
-    fn take_part(&mut self) -> Result<Next, Error> {
+    fn take_part(&mut self, now: Instant) -> Result<Next, Error> {
+        let (unreadable, until) = &mut self.unreadable;
+        if now >= *until {
+            unreadable.clear();
+        }
+        if unreadable.len() >= UNREADABLE {
+            return Ok(Next::Nothing);
+        }
         match self.parts.take_oldest()? {
             Some(part) => self.reading = Some(Reading { part, events: 0 }),
             // Its own is the last, so that all the others come first.
@@ -315,21 +331,27 @@ impl<D: Disk> Spool<D> {
         Ok(Next::Part)
     }
 
-    /// What changed since the last call, to be logged.
+    /// The next of what changed, to be logged.
     pub(crate) fn take_change(&mut self) -> Option<SpoolStatus> {
-        self.untold.take()
+        self.untold.pop_front()
     }
 
     fn fails(&mut self, error: &Error, now: Instant) {
         self.rest = now + LOOK;
         if !std::mem::replace(&mut self.failing, true) {
-            self.untold = Some(SpoolStatus::Fails { reason: error.to_string() });
+            self.tell(SpoolStatus::Fails { reason: error.to_string() });
         }
     }
 
     fn works(&mut self) {
         if std::mem::take(&mut self.failing) {
-            self.untold = Some(SpoolStatus::Works);
+            self.tell(SpoolStatus::Works);
+        }
+    }
+
+    fn tell(&mut self, change: SpoolStatus) {
+        if self.untold.len() < UNTOLD {
+            self.untold.push_back(change);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use collector::{Collector, Node, address, record};
 use shipper::simulation::Faults;
-use shipper::{Batch, Clock, Left, Pushed, Status};
+use shipper::{Batch, Clock, Left, Pushed, Status, Until};
 use wire::{EventTime, TAG_NODE, TAG_SESSIONS, write_ack};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -262,7 +262,7 @@ fn an_orderly_end_delivers_what_there_is() {
     let clock = Serving { net: node.net.clone(), collector: &serving };
     let deadline = clock.now() + SECOND * 5;
     let Node { shipper, queue, .. } = &mut node;
-    let left = shipper.finish(&clock, deadline, &mut |batch: &mut Batch| {
+    let left = shipper.finish(&clock, Until { sending: deadline, storing: deadline }, &mut |batch: &mut Batch| {
         queue.pop_front().is_some_and(|number| {
             batch.push(EventTime::default(), |out| {
                 record(out, number, 5);

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
-use shipper::{Address, Batch, Left, Options, Shipper, Status, SystemClock, SystemNet};
+use shipper::{Address, Batch, Left, Options, Shipper, Status, SystemClock, SystemNet, Until};
 use wire::{EventTime, FrameReader, write_ack};
 
 /// Long enough for any machine; no test waits for it to pass.
@@ -35,19 +35,23 @@ fn ship(addresses: Vec<Address>, events: usize) -> Left {
     let now = Instant::now();
     let mut shipper: Shipper<SystemNet> = Shipper::new(SystemNet, Options::new(addresses, [1; 8]), 1, now);
     let mut left = events;
-    shipper.finish(&SystemClock, now + DEADLINE, &mut |batch: &mut Batch| {
-        if left == 0 {
-            return false;
-        }
-        left -= 1;
-        batch.push(EventTime::default(), |out| {
-            rmp::encode::write_map_len(out, 1).unwrap();
-            rmp::encode::write_str(out, "b").unwrap();
-            rmp::encode::write_bin(out, &[7; 400]).unwrap();
+    shipper.finish(
+        &SystemClock,
+        Until { sending: now + DEADLINE, storing: now + DEADLINE },
+        &mut |batch: &mut Batch| {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            batch.push(EventTime::default(), |out| {
+                rmp::encode::write_map_len(out, 1).unwrap();
+                rmp::encode::write_str(out, "b").unwrap();
+                rmp::encode::write_bin(out, &[7; 400]).unwrap();
+                true
+            });
             true
-        });
-        true
-    })
+        },
+    )
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use collector::{Collector, Node, address};
 use shipper::simulation::{Faults, SimNet};
-use shipper::{Clock, Left, Options, SpoolStatus};
+use shipper::{Clock, Left, Options, SpoolStatus, Until};
 use spool::simulation::SimDisk;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,6 +143,27 @@ fn a_part_that_the_disk_does_not_read_now_is_passed_over_and_sent_by_a_later_wor
     let mut later = another(&net, &disk, 100);
     later.run(SECOND * 5, || collector.serve());
     assert_eq!((distinct(&collector), parts(&disk)), ((0..100).collect(), 0));
+}
+
+#[test]
+fn a_disk_that_reads_nothing_for_long_costs_no_part() {
+    let disk = SimDisk::new(1);
+    let mut first = node(&disk);
+    let net = first.net.clone();
+    for _ in 0..20 {
+        first.add(10);
+        assert_eq!(first.finish(SECOND), Left::default());
+        first = another(&net, &disk, first.added());
+    }
+    disk.fail_reads(u32::MAX);
+    let mut collector = Collector::new(&net, &address(1));
+    first.run(SECOND * 200, || collector.serve());
+    assert_eq!((collector.events().len(), parts(&disk)), (0, 20));
+
+    disk.fail_reads(0);
+    first.run(SECOND * 100, || collector.serve());
+    assert_eq!((collector.events(), parts(&disk)), ((0..200).collect(), 0));
+    assert_eq!(first.said.len(), 2, "{:?}", first.said);
 }
 
 #[test]
@@ -293,6 +314,24 @@ fn an_end_without_collector_leaves_everything_on_disk_at_once() {
     let mut collector = Collector::new(&next.net, &address(1));
     next.run(SECOND * 10, || collector.serve());
     assert_eq!(distinct(&collector), (0..700).collect());
+}
+
+#[test]
+fn an_end_whose_disk_takes_too_long_tells_what_is_left() {
+    let disk = SimDisk::new(1);
+    let mut node = node(&disk);
+    node.add(20_000);
+    let now = node.net.now();
+    let left = node.finish_until(Until { sending: now, storing: now });
+    let given_up = left.events + node.queue.len();
+    assert!((1..20_000).contains(&given_up), "{given_up} of 20,000");
+
+    let net = node.net.clone();
+    drop(node);
+    let mut later = another(&net, &disk, 20_000);
+    let mut collector = Collector::new(&net, &address(1));
+    later.run(SECOND * 30, || collector.serve());
+    assert_eq!(collector.events().len() + given_up, 20_000);
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl<D: Disk> Parts<D> {
 
     /// The oldest part that nobody has, of those that can be opened; an error when only others are there.
     pub fn take_oldest(&self) -> Result<Option<PartReader<D>>, Error> {
-        let mut closed = Ok(None);
+        let mut closed = None;
         for name in self.names()? {
             let file = match self.disk.open_taken(&name) {
                 Ok(Some(file)) => file,
@@ -70,8 +70,7 @@ impl<D: Disk> Parts<D> {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 // What is behind it goes on.
                 Err(error) => {
-                    closed =
-                        closed.and_then(|_: Option<PartReader<D>>| Err(Error::io("open", &self.path(&name))(error)));
+                    closed.get_or_insert(Error::io("open", &self.path(&name))(error));
                     continue;
                 }
             };
@@ -79,7 +78,7 @@ impl<D: Disk> Parts<D> {
             let first = part_age(&name).unwrap_or_default();
             return Ok(Some(PartReader { parts: self.clone(), file, name, first, length, offset: 0 }));
         }
-        closed
+        closed.map_or(Ok(None), Err)
     }
 
     /// The names of all parts, the oldest first.

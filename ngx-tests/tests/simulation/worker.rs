@@ -7,7 +7,7 @@ use std::time::Duration;
 use collector::model::{Id, Micros};
 use fastrand::Rng;
 use shipper::simulation::SimNet;
-use shipper::{Batch, Clock, Options, Pushed, Shipper, SpoolOptions};
+use shipper::{Batch, Clock, Options, Pushed, Shipper, SpoolOptions, Until};
 use wire::{Event, EventTime, NodeReport, Seq, TAG_NODE};
 
 use crate::node_disk::NodeDisk;
@@ -136,8 +136,9 @@ impl Worker {
     /// Ends in order, within `time`. How many events it gives up, by its own count.
     pub fn end(&mut self, net: &SimNet, time: Duration) -> u64 {
         let Self { shipper, queue, pulled, past, .. } = self;
-        let deadline = net.now() + time;
-        shipper.finish(net, deadline, &mut |batch| pull(batch, queue, pulled, past.instance));
+        let sending = net.now() + time;
+        let until = Until { sending, storing: sending + time };
+        shipper.finish(net, until, &mut |batch| pull(batch, queue, pulled, past.instance));
         self.in_memory()
     }
 

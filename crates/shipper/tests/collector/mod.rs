@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use shipper::simulation::{SimNet, SimPeer};
-use shipper::{Address, Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Step};
+use shipper::{Address, Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Step, Until};
 use spool::simulation::SimDisk;
 use wire::{EventTime, FrameReader, TAG_NODE, write_ack};
 
@@ -211,9 +211,13 @@ impl Node {
     }
 
     pub fn finish(&mut self, within: Duration) -> shipper::Left {
+        let sending = self.net.now() + within;
+        self.finish_until(Until { sending, storing: sending + Duration::from_secs(1) })
+    }
+
+    pub fn finish_until(&mut self, until: Until) -> shipper::Left {
         let Self { shipper, queue, pulled, ballast, net, .. } = self;
-        let deadline = net.now() + within;
-        shipper.finish(net, deadline, &mut |batch: &mut Batch| pull(batch, queue, pulled, *ballast))
+        shipper.finish(net, until, &mut |batch: &mut Batch| pull(batch, queue, pulled, *ballast))
     }
 
     /// Steps, and lets `collector` act, until the network's clock has gone on by `time`.
