@@ -21,6 +21,7 @@ mod glob;
 mod latest;
 mod list;
 mod network;
+mod opening;
 mod parts;
 mod pieces;
 mod positions;
@@ -34,7 +35,6 @@ mod story;
 mod values;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -60,8 +60,6 @@ use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
 /// Times that a query is run that is interrupted so that files can be closed.
 const RUNS: usize = 3;
-/// Bytes of a day file's heads: a shorter one holds nothing.
-const EMPTY_FILE: u64 = 3 * 4096;
 
 /// What the engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -181,118 +179,6 @@ impl DuckStore {
             }
         }
         files::remove_before(dir, day).map_err(refused(&doing))
-    }
-
-    fn file(&self, day: Day) -> PathBuf {
-        files::path(&self.dir, day)
-    }
-
-    /// Makes a day's file known to the engine, which creates it when it is not there. After a
-    /// failure the engine does not know it.
-    fn attach(&self, writer: &Connection, day: Day) -> Result<DayState, StoreError> {
-        let file = self.file(day).display().to_string();
-        let detach = format!("DETACH DATABASE IF EXISTS {}", sql::schema(day));
-        // One that is left from a failure before may have lost its file.
-        let attach = format!("{detach}; ATTACH '{}' AS {}", file.replace('\'', "''"), sql::schema(day));
-        let attached = || {
-            writer.execute_batch(&attach).map_err(failed(&format!("opening {file}")))?;
-            writer.execute_batch(&sql::on(day, sql::TABLES)).map_err(failed(&format!("preparing {file}")))?;
-            let chunks = pieces::load(writer, day)?;
-            self.chunks().insert(day, chunks);
-            let state = self.look(writer, day)?;
-            self.shapes.restore(day, read::shapes(writer, day)?);
-            Ok(state)
-        };
-        attached().inspect_err(|_| {
-            // If this fails too, the next attempt does it again and says why not.
-            let _ = writer.execute_batch(&detach);
-        })
-    }
-
-    /// Begins the file of a day that has none. After a failure there is none again: on a full disk
-    /// a part of one would be left, which could not be opened ever after.
-    fn begin(&self, writer: &Connection, day: Day) -> Result<DayState, StoreError> {
-        self.set_aside(day, "it was never opened")?;
-        self.attach(writer, day).inspect_err(|_| {
-            // What stays is set aside by the next attempt.
-            let _ = files::remove(&self.dir, day);
-        })
-    }
-
-    /// Decides what to do with a file that cannot be opened: one that was begun after the last
-    /// checkpoint is made anew from the log, as power loss or a full disk may leave half of one.
-    fn give_up(&self, day: Day, before: Option<DayPosition>, error: StoreError) -> Result<(), StoreError> {
-        let file = self.file(day);
-        let usable = fs::OpenOptions::new().read(true).write(true).open(&file).and_then(|file| file.metadata());
-        let Ok(meta) = usable.map_err(|e| tracing::error!("{} cannot be opened: {e}", file.display())) else {
-            return Err(error);
-        };
-        let reason = error.to_string();
-        if reason.contains("Could not set lock") {
-            return Err(error);
-        }
-        let held = before.is_some_and(|before| before.applied > 0);
-        let checkpointed = Positions::path(&self.dir).exists();
-        if !held && (checkpointed || meta.len() < EMPTY_FILE) {
-            return self.set_aside(day, &reason);
-        }
-        let reason = format!("{reason}; if it stays so, {}", self.remedy(day));
-        Err(StoreError::Damaged { file: file.display().to_string(), reason })
-    }
-
-    fn set_aside(&self, day: Day, reason: &str) -> Result<(), StoreError> {
-        let file = self.file(day).display().to_string();
-        if let Some(aside) = files::set_aside(&self.dir, day).map_err(refused(&format!("renaming {file}")))? {
-            let aside = aside.display();
-            tracing::error!(
-                "{file} is unusable and now {aside}; what it held is applied anew from the log; it was: {reason}"
-            );
-        }
-        Ok(())
-    }
-
-    /// Counts what is in a day's file.
-    fn look(&self, connection: &Connection, day: Day) -> Result<DayState, StoreError> {
-        let doing = format!("counting what is in {}", self.file(day).display());
-        connection
-            .query_row(&sql::on(day, sql::STATE), [], |row| {
-                let rows: u64 = row.get(0)?;
-                let newest = Some(Micros(row.get(1)?)).filter(|_| rows > 0);
-                Ok(DayState { rows, newest, applied: row.get(2)?, dirty: true })
-            })
-            .map_err(failed(&doing))
-    }
-
-    /// Whether a file still holds what it held at the last checkpoint.
-    fn compare(&self, day: Day, found: DayState, before: Option<DayPosition>) -> Result<(), StoreError> {
-        let Some(before) = before else { return Ok(()) };
-        if found.rows >= before.rows && found.applied >= before.applied {
-            return Ok(());
-        }
-        let reason = format!(
-            "it holds {} requests up to log record {}, but held {} up to {}; {}",
-            found.rows,
-            found.applied,
-            before.rows,
-            before.applied,
-            self.remedy(day)
-        );
-        Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason })
-    }
-
-    fn compare_present(&self, day: Day, before: DayPosition) -> Result<(), StoreError> {
-        if before.applied == 0 || self.days().contains_key(&day) {
-            return Ok(());
-        }
-        let reason = format!("it is missing; {}", self.remedy(day));
-        Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason })
-    }
-
-    fn remedy(&self, day: Day) -> String {
-        format!(
-            "move {} and {day}.duckdb* away and start again: what the log still holds is applied anew",
-            Positions::path(&self.dir).display()
-        )
     }
 
     /// Writes one day's share of a batch, all of it or nothing.

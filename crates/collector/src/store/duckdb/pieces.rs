@@ -53,13 +53,27 @@ pub(super) fn load(connection: &Connection, day: Day) -> Result<Vec<Chunk>, Stor
         let chunk = Chunk { to: row.get(0)?, rows: row.get(1)?, first: Micros(row.get(2)?), last: Micros(row.get(3)?) };
         Ok((chunk, row.get::<_, bool>(4)?))
     })?;
-    // Tables without a chunk do not say of which form they are.
-    if found.is_empty() || found.iter().any(|(_, known)| !known) {
+    let of_this_form = match found.is_empty() {
+        // Tables without a chunk do not say of which form they are.
+        true => {
+            select(connection, day, sql::LOOK_AT_PIECES, vec![Value::Text(day.to_string())], |row| {
+                Ok(row.get::<_, String>(0)? == columns() && !row.get::<_, bool>(1)?)
+            })? == [true]
+        }
+        false => found.iter().all(|(_, known)| *known),
+    };
+    // Nothing is written to a file that is as it should be: the disk may be full.
+    if !of_this_form {
         run(sql::DROP_PIECES)?;
         run(&tables())?;
         return Ok(Vec::new());
     }
     Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
+}
+
+/// The names of the columns of `pieces`.
+fn columns() -> String {
+    sql::PIECES_KEYS.into_iter().chain(FACTS.iter().map(|fact| fact.name)).collect::<Vec<_>>().join(" ")
 }
 
 fn tables() -> String {

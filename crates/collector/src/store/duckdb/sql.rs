@@ -87,6 +87,12 @@ CREATE TABLE IF NOT EXISTS {day}.chunks (
     chunk UBIGINT NOT NULL, rows UBIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, form UBIGINT NOT NULL
 );
 ";
+/// The columns of pieces that are no facts.
+pub(super) const PIECES_KEYS: [&str; 5] = ["chunk", "first_pos", "last_pos", "sid_hi", "sid_lo"];
+/// The names of the columns of pieces, and whether there are any. Bound: the day.
+pub(super) const LOOK_AT_PIECES: &str = "
+SELECT coalesce(string_agg(column_name, ' ' ORDER BY column_index), ''), EXISTS (FROM {day}.pieces)
+FROM duckdb_columns() WHERE database_name = ? AND table_name = 'pieces'";
 /// Lets them be made anew.
 pub(super) const DROP_PIECES: &str = "DROP TABLE {day}.pieces; DROP TABLE {day}.chunks";
 /// The chunks of a day, and whether they are of this form, made with hashes that this engine makes. Bound: form.

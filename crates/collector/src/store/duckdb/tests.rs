@@ -83,6 +83,22 @@ fn a_file_that_power_loss_left_half_made_is_set_aside_and_made_anew() {
 }
 
 #[test]
+fn opening_files_that_are_as_they_should_be_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.apply(&batch(DAY, 0, 1)).unwrap();
+    store.checkpoint().unwrap();
+    assert!(store.chunks()[&DAY].is_empty());
+    drop(store);
+    let bytes = || std::fs::read(files::path(dir.path(), DAY)).unwrap();
+    let before = bytes();
+    let _store = open(dir.path()).unwrap();
+    assert!(bytes() == before);
+    let log = PathBuf::from(format!("{}.wal", files::path(dir.path(), DAY).display()));
+    assert_eq!(std::fs::metadata(log).map_or(0, |meta| meta.len()), 0);
+}
+
+#[test]
 fn a_file_that_cannot_be_prepared_does_not_keep_its_day_from_being_begun() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).unwrap().checkpoint().unwrap();
@@ -298,7 +314,13 @@ fn session_rows_that_are_gone_or_of_another_version_are_made_anew() {
     let (whole, made) = (lasts(&store), store.chunks()[&DAY].clone());
     assert!(!made.is_empty());
     drop(store);
-    for spoil in ["UPDATE chunks SET form = 0", "DROP TABLE chunks; DROP TABLE pieces", "SELECT 1"] {
+    for spoil in [
+        "UPDATE chunks SET form = 0",
+        "DROP TABLE chunks; DROP TABLE pieces",
+        "DELETE FROM chunks",
+        "DELETE FROM chunks; DELETE FROM pieces; ALTER TABLE pieces RENAME mcp TO other",
+        "SELECT 1",
+    ] {
         let other = Connection::open(files::path(dir.path(), DAY)).unwrap();
         other.execute_batch(spoil).unwrap();
         other.close().unwrap();
