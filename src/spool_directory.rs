@@ -51,7 +51,7 @@ fn check_parent(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Names and owners.
+/// Names and owners, but for what a file system keeps there for itself: `lost+found`, and hidden files.
 fn entries(path: &Path) -> Result<Vec<(String, Metadata)>, String> {
     let unreadable = |error| format!("directory \"{}\" cannot be read: {error}", path.display());
     let mut entries = Vec::new();
@@ -59,7 +59,10 @@ fn entries(path: &Path) -> Result<Vec<(String, Metadata)>, String> {
         let entry = entry.map_err(unreadable)?;
         // One that a worker has removed meanwhile.
         let Ok(about) = entry.metadata() else { continue };
-        entries.push((wire::escape(entry.file_name().as_bytes()).into_owned(), about));
+        let name = entry.file_name();
+        if name != "lost+found" && !name.as_bytes().starts_with(b".") {
+            entries.push((wire::escape(name.as_bytes()).into_owned(), about));
+        }
     }
     Ok(entries)
 }

@@ -81,6 +81,13 @@ fn others_may_look_at_the_directory() {
 }
 
 #[test]
+fn what_a_file_system_keeps_in_the_directory_for_itself_is_left_alone() {
+    let trial = Trial::new().file("spool/.nfs0000000000000001", "");
+    fs::create_dir(trial.path("spool/lost+found")).unwrap();
+    trial.test(&config()).assert_accepted();
+}
+
+#[test]
 fn parts_that_the_workers_cannot_open_are_told() {
     if !getuid().is_root() {
         return;
