@@ -53,6 +53,7 @@ use tokio::sync::Semaphore;
 use crate::KEPT_DAYS;
 use crate::model::{Day, Micros};
 use crate::shared::Shared;
+use crate::store::Arrival;
 
 pub(crate) use export::{HIDDEN, TOTAL};
 pub use problem::Problem;
@@ -108,6 +109,11 @@ impl Api {
         let (streams, bundling) = (Arc::new(Semaphore::new(stream::READERS)), Arc::new(Semaphore::new(1)));
         let queries = Queries::default();
         Self { shared, slots, streams, limits, bundling, finding, queries, query: None }
+    }
+
+    /// Whether a place is one in a log that was here before: all of this one is applied, and it ends before it.
+    fn is_of_another_log(&self, place: Arrival) -> bool {
+        place.pos >= self.shared.store.position() && self.shared.metrics.log_unapplied_bytes.get() == 0
     }
 
     /// The first moment that is still kept.

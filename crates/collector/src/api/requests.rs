@@ -195,7 +195,12 @@ async fn by_arrival(api: Api, params: Params) -> Result<Json<Requests>, Problem>
         Some(token) => {
             let now = api.shared.clock.now();
             let (_, (pos, ordinal)) = Walk::resume::<(u64, u32)>(token, &list, Asked::default(), Some(now))?;
-            Some(Arrival { pos, ordinal })
+            let after = Arrival { pos, ordinal };
+            if api.is_of_another_log(after) {
+                let detail = "it is a place in a log that was here before; begin with the first page";
+                return Err(Problem::page_token(detail));
+            }
+            Some(after)
         }
         None => None,
     };

@@ -10,7 +10,7 @@ use super::openapi::examples;
 use super::page::Walk;
 use super::params::{IdInPath, Params};
 use super::{Api, Problem};
-use crate::model::{Aspect, Change, Day, Id, Reason, Related, SessionPart, Visit};
+use crate::model::{Aspect, Change, Day, Id, Micros, Reason, Related, SessionPart, Visit};
 use crate::store::{
     Place, RelatedQuery, SessionsBy, SessionsOrder, SessionsQuery, Store, StoreError, Story, StoryQuery,
 };
@@ -252,13 +252,24 @@ impl Api {
         }
     }
 
-    /// The walk that a request for a page begins or continues.
+    /// The walk over days that a request for a page begins or continues. One that crosses midnight ends when a day
+    /// that it began with is no longer kept: its pages would lack what was in it.
     pub(super) fn walk<C: serde::de::DeserializeOwned>(
         &self,
         params: &Params,
         list: String,
     ) -> Result<(Walk, Option<C>), Problem> {
-        self.walk_at(params, list, || self.shared.store.position())
+        let (mut walk, after) = self.walk_at(params, list, || self.shared.store.position())?;
+        let first = self.shared.store.rows_by_day().into_keys().next();
+        let kept = first.map_or(Micros(i64::MAX), Day::start);
+        if after.is_none() && first.is_some() {
+            walk.oldest = walk.oldest.max(kept);
+        }
+        if after.is_some() && kept > walk.asked.window(walk.oldest).from {
+            let detail = "a day that it began with is no longer kept; begin with the first page";
+            return Err(Problem::page_token(detail));
+        }
+        Ok((walk, after))
     }
 
     /// Likewise; `state` tells which state a walk that begins looks at.

@@ -51,19 +51,30 @@ pub(super) async fn stream(
     let narrowed = api.narrowed_arrivals(&params).await?;
     let list = format!("stream, {}", narrowed.fingerprint());
     let slot = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| Problem::busy())?;
-    let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
+    let last = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
         Some(id) => {
             let (_, (pos, ordinal)) = Walk::resume(id, &list, Asked::default(), None)?;
             Some(Arrival { pos, ordinal })
         }
+        None => None,
+    };
+    let known = last.filter(|&last| !api.is_of_another_log(last));
+    let missed = (known != last).then(|| missed(None, None));
+    let after = match known {
+        Some(_) => known,
         None => api.tail(&TailQuery { limit: 1, ..TailQuery::default() }).await?.last,
     };
     let reader =
         Reader { api, stopping: stopping.map(|Extension(stopping)| stopping), narrowed, list, after, _slot: slot };
     let begin = reader.begin()?;
     let events = stream::unfold(reader, Reader::next).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
-    let events = stream::iter(begin.map(Ok)).chain(events);
+    let events = stream::iter(begin.into_iter().chain(missed).map(Ok)).chain(events);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// Requests were left out: when the first of them began, and the first behind them, where that is known.
+fn missed(from: Option<Micros>, to: Option<Micros>) -> Event {
+    Event::default().event("missed").data(json!({ "from": from, "to": to }).to_string())
 }
 
 /// A reader of the stream.
@@ -114,8 +125,7 @@ impl Reader {
         if page.more && self.behind(page.last, left).await? >= left {
             let from = page.requests.first().map(|request| request.ts);
             page = self.tail(None, PAGE).await?;
-            let missed = json!({ "from": from, "to": page.requests.first().map(|request| request.ts) });
-            events.push(Event::default().event("missed").data(missed.to_string()));
+            events.push(missed(from, page.requests.first().map(|request| request.ts)));
         }
         let Tailed { requests, arrivals, last, .. } = page;
         for (request, arrival) in requests.into_iter().zip(arrivals) {

@@ -571,6 +571,32 @@ async fn a_page_token_is_good_for_its_list_its_window_and_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_walk_ends_when_a_day_that_it_began_with_is_no_longer_kept() {
+    let server = Server::new();
+    server.put(&[(1, NOW), (2, NOW - DAY), (3, NOW - 2 * DAY)]);
+    let token = async |list: &str| {
+        server.ok(&format!("{list}page_size=1")).await["next_page_token"].as_str().unwrap().to_owned()
+    };
+    let newer = format!("/sessions?from={}&", Micros(NOW - DAY));
+    let requests = format!("/requests?from={}&", Micros(NOW - 2 * DAY));
+    let lists = ["/sessions?", &requests, &newer];
+    let mut tokens = Vec::new();
+    for list in lists {
+        tokens.push(token(list).await);
+    }
+    server.store.forget_before(Micros(NOW - DAY).day()).unwrap();
+    for (list, token) in lists.into_iter().zip(tokens) {
+        let next = format!("{list}page_size=1&page_token={token}");
+        if list == newer {
+            server.ok(&next).await;
+            continue;
+        }
+        let problem = server.problem(&next, 400).await;
+        assert!(problem["detail"].as_str().unwrap().contains("no longer kept"), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn only_loopback_names_are_answered_to() {
     let server = Server::new();
     let ask = async |host: Option<&str>, uri: &str| {

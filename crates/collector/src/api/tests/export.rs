@@ -75,6 +75,16 @@ async fn an_export_holds_all_rows_of_its_list_whatever_arrives_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_export_is_cut_off_when_a_day_of_it_is_no_longer_kept() {
+    let server = with_pages();
+    server.put(&[(1, NOW - DAY)]);
+    let (_, mut body) = server.export("/requests.ndjson").await;
+    body.next().await.unwrap().unwrap();
+    server.store.forget_before(Micros(NOW).day()).unwrap();
+    assert!(rest(body).await.is_err());
+}
+
+#[tokio::test]
 async fn an_export_of_sessions_tells_how_many_there_are() {
     let server = with_pages();
     server.put(&[(2, NOW)]);

@@ -123,6 +123,30 @@ async fn a_reader_that_is_far_behind_is_told_and_goes_on_with_the_newest() {
 }
 
 #[tokio::test]
+async fn a_reader_of_a_log_that_is_gone_is_told_and_goes_on_with_what_comes() {
+    let before = Server::new();
+    before.put(&[(1, NOW)]);
+    let mut events = before.stream(None).await;
+    before.put(&[(2, NOW)]);
+    let id = events.next().await.2.unwrap();
+    let token = before.ok("/requests?order_by=arrival").await["next_page_token"].clone();
+    let next = format!("/requests?order_by=arrival&page_token={}", token.as_str().unwrap());
+
+    let server = Server::new();
+    server.put(&[(3, NOW)]);
+    // What is in the log and not applied yet may have the place.
+    server.shared.metrics.log_unapplied_bytes.set(1);
+    server.ok(&next).await;
+    server.shared.metrics.log_unapplied_bytes.set(0);
+    assert!(server.problem(&next, 400).await["detail"].as_str().unwrap().contains("a log that was here before"));
+    let mut events = server.stream(Some(&id)).await;
+    let (name, missed, _) = events.next().await;
+    assert_eq!((name.as_str(), missed), ("missed", serde_json::json!({ "from": null, "to": null })));
+    server.put(&[(4, NOW)]);
+    assert_eq!(events.next().await.1["session_id"], session(4).to_string());
+}
+
+#[tokio::test]
 async fn so_many_read_the_stream_at_a_time_and_bad_input_is_refused() {
     let server = Server::new();
     let mut readers = Vec::new();
