@@ -6,6 +6,7 @@ import {
   redirect,
   retainSearchParams,
 } from '@tanstack/react-router';
+import * as address from './address';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
 
@@ -30,6 +31,24 @@ export interface SessionsSearch extends CommonSearch {
   columns?: string;
   /** The row that is open, as `id.day`. */
   open?: string;
+}
+
+/** What an open session keeps in its address. */
+export interface SessionSearch extends CommonSearch {
+  /** The UTC day of the part that is shown; without it all parts are. */
+  day?: string;
+  filter?: string;
+  /** The filter of the list that it was opened from: it can be dropped and taken in again. */
+  general?: string;
+  from?: string;
+  to?: string;
+  noise?: string;
+  /** `1` when repeated calls stand for themselves. */
+  each?: string;
+  /** The request that is shown in full. */
+  request?: string;
+  /** What stands at the side: `notes` or `related`, else the statistics. */
+  side?: string;
 }
 
 type Texts = Record<string, unknown>;
@@ -78,8 +97,26 @@ const sessions = createRoute({
   component: lazyRouteComponent(() => import('./sessions/SessionsPage'), 'SessionsPage'),
 });
 
+const session = createRoute({
+  getParentRoute: () => root,
+  path: '/sessions/$id',
+  validateSearch: only<SessionSearch>(
+    'day',
+    'filter',
+    'general',
+    'from',
+    'to',
+    'noise',
+    'each',
+    'request',
+    'side',
+    'tz',
+  ),
+  component: lazyRouteComponent(() => import('./session/SessionPage'), 'SessionPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions]),
+  routeTree: root.addChildren([home, sessions, session]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {
@@ -87,6 +124,7 @@ export const router = createRouter({
     const text = new URLSearchParams(texts as [string, string][]).toString();
     return text && `?${text}`;
   },
+  rewrite: address,
   defaultPreload: 'intent',
   scrollRestoration: false,
 });

@@ -58,11 +58,95 @@ export function hostile(): Event[] {
   );
 }
 
+/** The session of `story`. */
+export const STORY = 'ada0000000000000000000000000c0de';
+
+/** The session of `neighbour`. */
+export const NEIGHBOUR = 'b0b00000000000000000000000000000';
+
+/** Somebody at the same address, on two days. */
+export function neighbour(): Event[] {
+  const own = { sid: Buffer.from(NEIGHBOUR, 'hex'), host: 'shop.example', path: '/products', ip: '84.132.84.16' };
+  return [-24, 9.5, 9.6].map((hour) => ({ at: yesterday(hour), ...event(own) }));
+}
+
+/** Yesterday at an hour, UTC, in milliseconds. */
+const yesterday = (hours: number) => Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000 + hours * 3_600_000;
+
+/** A session with something to find in it: a shopper by day, then somebody else with the same token who counts through orders. */
+export function story(): Event[] {
+  const token = ['request.header.Authorization', 'Authorization', '5f2c81d09ab34e7790aa10c2b1d4e6f3', true];
+  const own = {
+    sid: Buffer.from(STORY, 'hex'),
+    key: token,
+    app: 'shop',
+    node: 'edge-1',
+    host: 'shop.example',
+    user: ['ada@shop.example', false],
+    role: ['customer', false],
+    ip: '84.132.84.16',
+    ua: 'Shop/5.2 (iPhone; iOS 19.1)',
+  };
+  const other = { ...own, node: 'edge-2', ip: '203.0.113.77', ua: 'python-requests/2.32' };
+  const steps: [number, Event][] = [
+    [9, { ...own, method: 'POST', path: '/login', dur: 92_000 }],
+    [9.004, { ...own, path: '/users/me' }],
+    [9.006, { ...own, path: '/products', out: 24_000 }],
+    [9.012, { ...own, path: '/products/1841', dur: 14_000 }],
+    [
+      9.02,
+      {
+        ...own,
+        method: 'POST',
+        path: '/cart/items',
+        status: 201,
+        ctx: [['request.body.json.sku', 'sku', 'context', 'sku-1841', false]],
+      },
+    ],
+    [
+      9.031,
+      {
+        ...own,
+        method: 'POST',
+        path: '/checkout',
+        dur: 812_000,
+        ctx: [['request.body.json.coupon', 'coupon', 'context', 'AUTUMN', false]],
+      },
+    ],
+    [9.033, { ...own, path: '/orders/70412' }],
+    [13.5, { ...other, path: '/users/me', status: 200 }],
+    ...Array.from({ length: 14 }, (_, n): [number, Event] => [
+      13.501 + n / 1500,
+      { ...other, path: `/orders/${70_400 + n}`, status: 403, dur: 3100 + 40 * n },
+    ]),
+    ...Array.from({ length: 9 }, (_, n): [number, Event] => [
+      13.515 + n / 1500,
+      { ...other, path: `/orders/${70_414 + n}`, status: 200, dur: 9000 + 300 * n, out: 2400 },
+    ]),
+    [
+      13.524,
+      {
+        ...other,
+        path: '/search',
+        status: 500,
+        dur: 2_400_000,
+        attacks: [['sqli', 'query.q', "' OR 1=1 --", 'modsecurity', false]],
+      },
+    ],
+    [13.526, { ...other, path: '/reports/export', dur: 4_900_000, out: 8_400_000 }],
+  ];
+  return steps.map(([hour, changes], n) => ({
+    at: yesterday(hour),
+    ...event({ ...changes, n: n + 1, seq: [Buffer.from('5708e50000000001', 'hex'), n] }),
+  }));
+}
+
 /** Sends requests as a node does, and waits until they are acknowledged. */
-export function send(socket: string, events: Event[]): Promise<void> {
+export function send(socket: string, events: Event[], tag = 'wallarm.sessions'): Promise<void> {
   const chunk = randomBytes(16).toString('base64');
   const seconds = Math.floor(Date.now() / 1000);
-  const frame = encode(['wallarm.sessions', events.map((event) => [seconds, event]), { chunk }]);
+  const entries = events.map(({ at, ...event }) => [at ? Math.floor(Number(at) / 1000) : seconds, event]);
+  const frame = encode([tag, entries, { chunk }]);
   return new Promise((resolve, reject) => {
     const connection = connect(socket, () => connection.write(frame));
     connection.once('error', reject);

@@ -1,24 +1,61 @@
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
+import { STORY } from './node';
+
+interface Picture {
+  name: string;
+  path: string;
+  search?: Record<string, string>;
+  colorScheme?: 'dark';
+  width?: number;
+  /** What has to be there. */
+  until: string;
+  before?(page: Page): Promise<void>;
+}
 
 /** The pictures of docs/console.md. */
-const PICTURES = [
-  { name: 'sessions', search: { order: 'requests desc' }, look: false, colorScheme: 'light' },
-  { name: 'sessions-look', search: { filter: 'status=5xx AND host="shop.example"' }, look: true, colorScheme: 'dark' },
-  { name: 'sessions-narrow', search: { order: 'requests desc' }, look: false, colorScheme: 'light', width: 390 },
-] as const;
-
-for (const { name, search, look, colorScheme, ...size } of PICTURES) {
-  test(name, async ({ page }) => {
-    await page.setViewportSize({ width: 'width' in size ? size.width : 1280, height: 720 });
-    await page.emulateMedia({ colorScheme });
-    const query = new URLSearchParams({ last: '7d', tz: 'UTC', ...search });
-    await page.goto(`${process.env.FULL}/sessions?${query}`);
-    const rows = page.locator('[data-index]');
-    await expect(rows.first()).toBeVisible();
-    if (look) {
-      await rows.nth(1).locator('[data-toggle]').click();
+const PICTURES: Picture[] = [
+  { name: 'sessions', path: '/sessions', search: { order: 'requests desc' }, until: '[data-index]' },
+  {
+    name: 'sessions-look',
+    path: '/sessions',
+    search: { filter: 'status=5xx AND host="shop.example"' },
+    colorScheme: 'dark',
+    until: '[data-index]',
+    before: async (page) => {
+      await page.locator('[data-index] [data-toggle]').nth(1).click();
       await expect(page.getByRole('heading', { name: 'Endpoints' })).toBeVisible();
-    }
+    },
+  },
+  {
+    name: 'sessions-narrow',
+    path: '/sessions',
+    search: { order: 'requests desc' },
+    width: 390,
+    until: '[data-index]',
+  },
+  { name: 'session', path: '/', search: { page: `sessions/${STORY}` }, until: '[aria-label=Endpoints]' },
+  {
+    name: 'session-request',
+    path: '/',
+    search: { page: `sessions/${STORY}`, filter: 'NOT status=403' },
+    colorScheme: 'dark',
+    until: '[aria-label=Endpoints]',
+    before: async (page) => {
+      await page.getByRole('table', { name: 'Requests' }).evaluate((table) => table.scrollTo(0, table.scrollHeight));
+      await page.getByRole('button', { name: /13:31:26/ }).click();
+      await expect(page.getByText('Attack: sqli')).toBeVisible();
+    },
+  },
+  { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
+];
+
+for (const { name, path, search, colorScheme = 'light', width = 1280, until, before } of PICTURES) {
+  test(name, async ({ page }) => {
+    await page.setViewportSize({ width, height: 720 });
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${process.env.FULL}${path}?${new URLSearchParams({ last: '7d', tz: 'UTC', ...search })}`);
+    await expect(page.locator(until).first()).toBeVisible();
+    await before?.(page);
     await page.waitForLoadState('networkidle');
     await page.screenshot({ path: `../docs/console/${name}.png` });
   });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { hostile, send } from './node';
+import { hostile, NEIGHBOUR, neighbour, send, story } from './node';
 
 const program = join(process.env.API_SESSIONS_BIN ?? '../build/bin', 'api-sessions');
 
@@ -21,7 +21,7 @@ export default async function servers() {
     execFileSync(program, ['generate', '--data-dir', join(full, 'data'), ...week], { stdio: 'ignore' });
     process.env.FULL = await start(full, running);
     process.env.INGEST = join(full, 'collector.sock');
-    await send(process.env.INGEST, hostile());
+    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour()]);
     await applied(process.env.FULL);
     process.env.EMPTY = await start(folder(home, 'empty'), running);
   } catch (error) {
@@ -60,14 +60,18 @@ async function applied(url: string) {
   for (let tries = 0; tries < 300; tries += 1) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     const waiting = /^api_sessions_log_unapplied_bytes (\d+)/m.exec(metrics)?.[1];
-    if (waiting === '0' && (await total(url, 'host="hostile.example"')) === HOSTILE) return;
+    if (
+      waiting === '0' &&
+      (await total(url, `host="hostile.example" OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`)) === SENT
+    )
+      return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error('what was sent is never to be seen');
 }
 
-/** Hostile sessions that are sent. */
-const HOSTILE = hostile().length;
+/** Parts of sessions that are sent. */
+const SENT = hostile().length + 3;
 
 /** Sessions that a filter leaves. */
 export async function total(url: string, filter: string): Promise<number> {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { AxeBuilder } from '@axe-core/playwright';
-import { expect, type Page, test } from '@playwright/test';
 import { event, send } from './node';
+import { accessible, expect, fits, type Page, test } from './page';
 import { total } from './servers';
 
 const full = () => process.env.FULL ?? '';
@@ -9,22 +8,6 @@ const empty = () => process.env.EMPTY ?? '';
 const rows = (page: Page) => page.locator('[data-index]');
 const search = (page: Page) => page.getByRole('combobox', { name: 'Filter' });
 const told = (page: Page) => page.getByRole('status').filter({ hasText: 'session' }).first();
-
-/** What the browser complained of: a policy that was broken, a script that failed. */
-let complaints: string[] = [];
-
-test.beforeEach(async ({ page }) => {
-  complaints = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (line) => {
-    if (line.type() === 'error' && !line.text().startsWith('Failed to load resource')) complaints.push(line.text());
-  });
-  page.on('request', (request) => {
-    if (!request.url().startsWith('http://127.0.0.1:')) complaints.push(`asked elsewhere: ${request.url()}`);
-  });
-});
-
-test.afterEach(() => expect(complaints).toEqual([]));
 
 async function open(page: Page, search: Record<string, string> = {}) {
   await page.goto(`${full()}/sessions?${new URLSearchParams({ last: '7d', tz: 'UTC', ...search })}`);
@@ -212,7 +195,6 @@ test('a server that does not answer is told, with a way to try again', async ({ 
 });
 
 test('hostile values are texts, and the page keeps its shape', async ({ page }) => {
-  page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`));
   await open(page, { filter: 'host="hostile.example"' });
   await expect(rows(page)).toHaveCount(4);
   await expect(page.getByText('\\u{202e}elif.exe').first()).toBeVisible();
@@ -261,16 +243,3 @@ test('it works on a narrow page', async ({ page }) => {
   await fits(page);
   await accessible(page);
 });
-
-/** Nothing is wider than the page. */
-async function fits(page: Page) {
-  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(beyond).toBeLessThanOrEqual(0);
-}
-
-/** No violation of WCAG 2.2 AA on the page, or in a part of it. */
-async function accessible(page: Page, part = 'html') {
-  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
-  const { violations } = await new AxeBuilder({ page }).include(part).withTags(tags).analyze();
-  expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html }) => html.slice(0, 200)) }))).toEqual([]);
-}

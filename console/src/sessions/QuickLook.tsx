@@ -1,15 +1,17 @@
 import { Loader } from '@mantine/core';
+import { IconArrowRight } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { answer, api, type Part, type Request } from '../api/client';
 import { term } from '../filter/text';
+import { Statistics } from '../session/Statistics';
+import { Go } from '../shell/Go';
 import { Pick } from '../shell/Pick';
 import { legible } from '../show/legible';
-import { bytes, count, counted, share, took } from '../show/numbers';
+import { bytes, count, counted, took } from '../show/numbers';
 import { Problem } from '../show/Problem';
 import { Status } from '../show/Statuses';
 import { useClock } from '../time/zone';
-import { Endpoint } from './columns';
 import styles from './QuickLook.module.css';
 import { shownNoise } from './questions';
 
@@ -26,63 +28,33 @@ const REQUESTS = 100;
 
 /** A session in place: what its requests have in common on the left, the requests on the right. */
 export function QuickLook({ part }: { part: Part }) {
+  const { id, day, requests } = part;
+  const about = { from: `${day}T00:00:00Z`, to: `${day}T23:59:59.999999Z`, noise: 'show' } as const;
   return (
     <div className={styles.look}>
-      <Statistics part={part} />
+      <div className={styles.statistics}>
+        <Open part={part} />
+        <Statistics id={id} about={about} counted={COUNTED} top={5} state={requests} />
+      </div>
       <Requests part={part} />
     </div>
   );
 }
 
-/** Counts of each value; a click filters by it. */
-function Statistics({ part: { id, day, requests } }: { part: Part }) {
-  const window = { from: `${day}T00:00:00Z`, to: `${day}T23:59:59.999999Z` };
-  const { data, error } = useQuery({
-    queryKey: ['look/stats', id, day, requests],
-    queryFn: ({ signal }) =>
-      Promise.all(
-        COUNTED.map(async ([by, title]) => {
-          const query = { ...window, noise: 'show', group_by: by, top: 5, metrics: 'requests' };
-          const told = await answer(
-            api.GET('/sessions/{id}/stats', { params: { path: { id }, query: query as never }, signal }),
-          );
-          return { by, title, ...told };
-        }),
-      ),
-  });
-  if (error) return <Problem error={error} />;
+/** The way to the full page, the filter of the list taken along. */
+function Open({ part: { id, day } }: { part: Part }) {
+  const { filter, noise } = useSearch({ from: '/sessions' });
   return (
-    <div className={styles.statistics}>
-      {!data && <Loader size="sm" />}
-      {data
-        ?.filter(({ groups }) => groups.some(({ group }) => Object.values(group).some((value) => value !== null)))
-        .map(({ by, title, groups, group_count }) => (
-          <section key={by} aria-label={title}>
-            <h3 className={styles.title}>{title}</h3>
-            {groups.map(({ group, requests: n }) => {
-              const value = group[by] ?? null;
-              const asked = by === 'status' && value !== null ? `status=${value}` : term(by, value);
-              return (
-                <div key={value ?? ''} className={styles.value}>
-                  <Pick term={asked} value={value ?? ''} className={styles.name}>
-                    <Value by={by} value={value} />
-                  </Pick>
-                  <span className={styles.share}>
-                    {count(n)} <span className="quiet">{share(n, requests)}</span>
-                  </span>
-                </div>
-              );
-            })}
-            {group_count > groups.length && <div className="quiet">+{count(group_count - groups.length)} more</div>}
-          </section>
-        ))}
-    </div>
+    <Go
+      to="/sessions/$id"
+      params={{ id }}
+      search={{ day, filter, general: filter, noise }}
+      className={styles.open}
+      data-full
+    >
+      Open the session <IconArrowRight size={14} />
+    </Go>
   );
-}
-
-function Value({ by, value }: { by: string; value: string | null }) {
-  if (value === null) return <i>none</i>;
-  return by === 'endpoint' ? <Endpoint text={value} host={false} /> : legible(value, 90);
 }
 
 /** The first requests, those that the filter of the list leaves. */

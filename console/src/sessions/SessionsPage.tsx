@@ -58,7 +58,7 @@ export function SessionsPage() {
 
   return (
     <>
-      <h1 className={styles.hidden}>Sessions</h1>
+      <h1 className="unseen">Sessions</h1>
       <search className={styles.bar}>
         <FilterBox
           filter={search.filter ?? ''}

@@ -1,10 +1,11 @@
 import { Badge } from '@mantine/core';
-import { IconHash } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { Part } from '../api/client';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
+import { Endpoint } from '../show/Endpoint';
 import { legible } from '../show/legible';
+import { Name } from '../show/Name';
 import { bytes, count, shortCount, span } from '../show/numbers';
 import { Statuses } from '../show/Statuses';
 import type { Clock } from '../time/zone';
@@ -30,17 +31,6 @@ const picked = (field: string, value: string, children?: ReactNode) => (
     {children}
   </Pick>
 );
-
-/** A pseudonym is long and says nothing by itself. */
-const name = (value: string, hashed: boolean) =>
-  hashed ? (
-    <span className={styles.pseudonym}>
-      <IconHash size={11} aria-label="pseudonym" />
-      {legible(value, 10)}
-    </span>
-  ) : (
-    legible(value, 200)
-  );
 
 export const COLUMNS: Column[] = [
   {
@@ -68,14 +58,14 @@ export const COLUMNS: Column[] = [
         <>
           <div className="cut">
             {user ? (
-              <strong className={styles.user}>{picked('user', user.value, name(user.value, user.hashed))}</strong>
+              <strong className={styles.user}>{picked('user', user.value, <Name {...user} />)}</strong>
             ) : (
-              key && picked('key.value', key.value, name(key.value, key.hashed))
+              key && picked('key.value', key.value, <Name value={key.value} hashed={key.hashed} />)
             )}
             {user_count > 1 && <span className="quiet"> +{count(user_count - 1)}</span>}
           </div>
           <div className="cut quiet">
-            {role && <>{picked('role', role.value, name(role.value, role.hashed))} · </>}
+            {role && <>{picked('role', role.value, <Name {...role} />)} · </>}
             {key && picked('key.name', key.name)}
           </div>
         </>
@@ -226,17 +216,6 @@ export const COLUMNS: Column[] = [
     cell: ({ id }) => <span className="mono">{picked('session_id', id, id.slice(0, 12))}</span>,
   },
 ];
-
-/** An endpoint, its method apart; the host only where there are several. */
-export function Endpoint({ text, host }: { text: string; host: boolean }) {
-  const [, method = '', where = '', path = text] = /^(\S+) ([^/]*)(.*)$/s.exec(text) ?? [];
-  return (
-    <>
-      <span className={styles.method}>{legible(method, 16)}</span> {host && legible(where, 60)}
-      {legible(path, 120) || (!host && legible(where, 60))}
-    </>
-  );
-}
 
 /** The columns that a reader chose, or the usual ones. */
 export function chosenColumns(ids: string | undefined): Column[] {

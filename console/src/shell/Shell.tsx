@@ -98,6 +98,9 @@ const KEYS = [
   ['j  k', 'next row, row before'],
   ['Enter', 'look into the row'],
   ['l', 'follow live, or stop'],
+  ['z  Shift Z  0', 'in a session: closer, farther, all of its time'],
+  [',  .', 'earlier, later'],
+  ['n  p', 'next request, request before'],
   ['Shift D', 'light or dark'],
   ['?', 'these keys'],
 ];

@@ -1,0 +1,38 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { test as base, expect, type Page } from '@playwright/test';
+
+export { expect, type Page };
+
+/** A test that fails, too, on what the browser complains of: a policy that was broken, a script that failed, a dialog. */
+export const test = base.extend<{ quiet: undefined }>({
+  quiet: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`));
+      page.on('console', (line) => {
+        const known = line.text().startsWith('Failed to load resource');
+        if (line.type() === 'error' && !known) complaints.push(line.text());
+      });
+      page.on('request', (request) => {
+        if (!request.url().startsWith('http://127.0.0.1:')) complaints.push(`asked elsewhere: ${request.url()}`);
+      });
+      await use(undefined);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Nothing is wider than the page. */
+export async function fits(page: Page) {
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(beyond).toBeLessThanOrEqual(0);
+}
+
+/** No violation of WCAG 2.2 AA on the page, or in a part of it. */
+export async function accessible(page: Page, part = 'html') {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+  const { violations } = await new AxeBuilder({ page }).include(part).withTags(tags).analyze();
+  expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html }) => html.slice(0, 200)) }))).toEqual([]);
+}
