@@ -51,6 +51,12 @@ export interface SessionSearch extends CommonSearch {
   side?: string;
 }
 
+/** What the page of the nodes keeps in its address. */
+export interface NodesSearch extends CommonSearch {
+  /** `1` when workers that no longer report are shown. */
+  silent?: string;
+}
+
 type Texts = Record<string, unknown>;
 
 /** The texts among what stands in an address; anything else is left out. */
@@ -115,8 +121,15 @@ const session = createRoute({
   component: lazyRouteComponent(() => import('./session/SessionPage'), 'SessionPage'),
 });
 
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: '/nodes',
+  validateSearch: only<NodesSearch>('silent', 'tz'),
+  component: lazyRouteComponent(() => import('./nodes/NodesPage'), 'NodesPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session]),
+  routeTree: root.addChildren([home, sessions, session, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

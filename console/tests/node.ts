@@ -141,6 +141,47 @@ export function story(): Event[] {
   }));
 }
 
+/** What workers tell of themselves: all is well, something is lost, another secret, names as a foe would choose them. */
+export function reports(): Event[] {
+  const queue = {
+    length: 12,
+    capacity: 8192,
+    bytes: 90_000,
+    memory: 67_108_864,
+    unacked_chunks: 1,
+    unacked_events: 40,
+  };
+  const report = (node: string, pid: number, changes: Event = {}) => ({
+    v: 1,
+    node,
+    version: '0.1.0',
+    nginx: '1.22.1',
+    instance: Buffer.from(`${pid}`.padStart(8, '0')),
+    pid,
+    kid: Buffer.from('6b89e299', 'hex'),
+    next_seq: 184_220,
+    queue,
+    drops: { queue_full: 0 },
+    spool: { bytes: 0, parts: 0, max: 1_073_741_824 },
+    plans: [],
+    ...changes,
+  });
+  return [
+    report('edge-1', 411),
+    report('edge-1', 412, { next_seq: 179_004 }),
+    report('edge-2', 512, {
+      drops: { queue_full: 1841, spool_full: 12 },
+      queue: { ...queue, length: 7900 },
+      spool: { bytes: 1_050_000_000, parts: 140, max: 1_073_741_824 },
+    }),
+    report('edge-3', 610, { kid: Buffer.from('00c0ffee', 'hex') }),
+    report('edge-4', 710),
+    ...Object.values(HOSTILE).map((value, n) =>
+      report(value.slice(0, 3000), 900 + n, { version: value, nginx: value, drops: { [value]: 1 } }),
+    ),
+  ];
+}
+
 /** Sends requests as a node does, and waits until they are acknowledged. */
 export function send(socket: string, events: Event[], tag = 'wallarm.sessions'): Promise<void> {
   const chunk = randomBytes(16).toString('base64');

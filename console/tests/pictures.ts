@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { STORY } from './node';
+import { reports, STORY, send } from './node';
 
 interface Picture {
   name: string;
@@ -7,6 +7,8 @@ interface Picture {
   search?: Record<string, string>;
   colorScheme?: 'dark';
   width?: number;
+  /** What has to be done before. */
+  ready?(): Promise<void>;
   /** What has to be there. */
   until: string;
   before?(page: Page): Promise<void>;
@@ -46,11 +48,19 @@ const PICTURES: Picture[] = [
       await expect(page.getByText('Attack: sqli')).toBeVisible();
     },
   },
+  {
+    name: 'nodes',
+    path: '/',
+    search: { page: 'nodes' },
+    until: '[aria-label="Node edge-2"]',
+    ready: () => send(process.env.INGEST ?? '', reports().slice(0, 4), 'wallarm.node'),
+  },
   { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
 ];
 
-for (const { name, path, search, colorScheme = 'light', width = 1280, until, before } of PICTURES) {
+for (const { name, path, search, colorScheme = 'light', width = 1280, ready, until, before } of PICTURES) {
   test(name, async ({ page }) => {
+    await ready?.();
     await page.setViewportSize({ width, height: 720 });
     await page.emulateMedia({ colorScheme });
     await page.goto(`${process.env.FULL}${path}?${new URLSearchParams({ last: '7d', tz: 'UTC', ...search })}`);

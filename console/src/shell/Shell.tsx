@@ -7,7 +7,10 @@ import { PickedMenu } from './Pick';
 import styles from './Shell.module.css';
 import { ZoneSelect } from './ZoneSelect';
 
-const PAGES = [{ to: '/sessions', title: 'Sessions' }] as const;
+const PAGES = [
+  { to: '/sessions', title: 'Sessions' },
+  { to: '/nodes', title: 'Nodes' },
+] as const;
 
 /** What surrounds every page: the way to the others, the zone, the colours, the keys. */
 export function Shell() {
