@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::decode::{Around, Coding, Format, Input, Reason, Tree, Undecoded, Values, inflate};
+use crate::decode::{Around, Coding, Format, Input, MAX_INFLATED, Reason, Tree, Undecoded, Values, inflate};
 use crate::snapshot::{Slot, Snapshot};
 
 /// Most content codings of one body that are taken off.
@@ -45,6 +45,7 @@ impl BodyPlan {
 pub(crate) fn decoded<'s>(snapshot: &'s Snapshot, side: Side, undecoded: &mut Undecoded) -> Option<Decoded<'s>> {
     let body = snapshot.body(side).filter(|body| !body.bytes.is_empty())?;
     let mut decoded = Decoded { bytes: Cow::Borrowed(&body.bytes), cut: body.cut };
+    let mut left = MAX_INFLATED;
     let codings = snapshot.get(side.content_encoding()).unwrap_or_default();
     for (number, name) in codings.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii).enumerate() {
         if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
@@ -54,9 +55,10 @@ pub(crate) fn decoded<'s>(snapshot: &'s Snapshot, side: Side, undecoded: &mut Un
             undecoded.count(Format::Body, Reason::Unsupported);
             return None;
         };
-        let found = inflate(decoded.input(), coding);
+        let found = inflate(decoded.input(), coding, left);
         found.count(coding.format(), undecoded);
         decoded = Decoded { cut: found.cut, bytes: Cow::Owned(found.into_value()?) };
+        left = left.saturating_sub(decoded.bytes.len());
     }
     Some(decoded)
 }

@@ -23,7 +23,7 @@ use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 pub use graphql::GraphqlPath;
-pub(crate) use inflate::{Coding, inflate};
+pub(crate) use inflate::{Coding, MAX_INFLATED, inflate};
 pub(crate) use input::{Around, Found, Input};
 pub(crate) use media::{Media, is_json_rpc, of as media};
 pub(crate) use tree::{Tree, Values};
@@ -111,7 +111,7 @@ pub(crate) fn read<'d>(decoders: &[&Decoder], input: Input<'d>, around: Around) 
             let decoded = input.bytes.get(..len).and_then(base64);
             decoded.map_or_else(|| Found::failed(1, Reason::Malformed), |bytes| Found::whole(bytes, input.cut))
         }
-        Some(Decoder::Gzip) => inflate(input, Coding::Gzip),
+        Some(Decoder::Gzip) => inflate(input, Coding::Gzip, MAX_INFLATED),
         Some(Decoder::Percent) => percent(input),
         Some(Decoder::Bearer) => match credential(input.bytes) {
             Some((_, rest)) => Found::whole(rest, input.cut),

@@ -42,7 +42,11 @@ fn bad(
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip_at(bytes, flate2::Compression::best())
+}
+
+fn gzip_at(bytes: &[u8], level: flate2::Compression) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), level);
     out.write_all(bytes).unwrap();
     out.finish().unwrap()
 }
@@ -70,10 +74,14 @@ fn all() -> Vec<Bad> {
     let bomb = gzip(&spaces);
     let mut nested = bomb.clone();
     nested = gzip(&nested);
-    let list = format!("[{}1]", "1,".repeat(400_000)).into_bytes();
+    // Less than the limit, and more than half of it.
+    let long = format!("{{\"pad\":\"{}\",\"a\":1}}", "x".repeat(300 << 10)).into_bytes();
+    let stored = gzip(&gzip_at(&long, flate2::Compression::none()));
+    let list = format!("[{}1]", "1,".repeat(200_000)).into_bytes();
     vec![
         coded("a gzip bomb", "gzip", bomb.clone(), (Gzip, TooLarge)),
         coded("two gzip bombs in one another", "gzip, gzip", nested, (Gzip, TooLarge)),
+        coded("two codings that are too much together", "gzip, gzip", stored, (Gzip, TooLarge)),
         coded("a Zstandard bomb", "zstd", zstd_bomb(10_000), (Zstd, TooLarge)),
         coded("a Brotli stream that claims 16 MiB", "br", vec![0x0f, 0xff, 0xff, 0xff, 0x07], (Brotli, TooLarge)),
         coded(
@@ -155,7 +163,7 @@ fn all() -> Vec<Bad> {
         ),
         Bad {
             encoding: Some("gzip"),
-            ..bad("a list of 400,000", "json.*", "application/json", gzip(&list), (Json, TooLarge))
+            ..bad("a list of 200,000", "json.*", "application/json", gzip(&list), (Json, TooLarge))
         },
         bad("an invalid JWT", "jwt.payload.sub", "text/plain", "e30.%%%.x", (Jwt, Malformed)),
         bad("a JWT of a broken document", "jwt.payload.sub", "text/plain", "e30.eyJzdWIi.x", (Jwt, Malformed)),

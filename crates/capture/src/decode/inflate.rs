@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use super::input::{Found, Input};
 use super::undecoded::{Format, Reason};
 
-/// Most bytes that one input is inflated to.
-pub(crate) const MAX_INFLATED: usize = 1 << 20;
+/// Most bytes that one input is inflated to, all its codings together. A byte of Brotli may cost 70 instructions.
+pub(crate) const MAX_INFLATED: usize = 512 << 10;
 /// Largest window of Zstandard, as a power of two: what RFC 9659 allows in HTTP.
 const ZSTD_WINDOW: u32 = 23;
 
@@ -49,30 +49,30 @@ impl Coding {
     }
 }
 
-/// Inflates a input. A value and a failure together: the value is what was inflated before.
-pub(crate) fn inflate(input: Input, coding: Coding) -> Found<'static> {
+/// Inflates an input to at most so many bytes. A value and a failure together: the value is what was inflated before.
+pub(crate) fn inflate(input: Input, coding: Coding, most: usize) -> Found<'static> {
     let bytes = input.bytes;
     match coding {
-        Coding::Gzip => read(input, flate2::bufread::MultiGzDecoder::new(bytes)),
-        Coding::Deflate if is_zlib(bytes) => read(input, flate2::bufread::ZlibDecoder::new(bytes)),
-        Coding::Deflate => read(input, flate2::bufread::DeflateDecoder::new(bytes)),
+        Coding::Gzip => read(input, flate2::bufread::MultiGzDecoder::new(bytes), most),
+        Coding::Deflate if is_zlib(bytes) => read(input, flate2::bufread::ZlibDecoder::new(bytes), most),
+        Coding::Deflate => read(input, flate2::bufread::DeflateDecoder::new(bytes), most),
         Coding::Brotli if !is_modest_brotli(bytes) => Found::failed(1, Reason::TooLarge),
-        Coding::Brotli => read(input, brotli_decompressor::Decompressor::new(bytes, BUFFER)),
+        Coding::Brotli => read(input, brotli_decompressor::Decompressor::new(bytes, BUFFER), most),
         Coding::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(bytes)
                 .and_then(|mut decoder| decoder.window_log_max(ZSTD_WINDOW).map(|()| decoder));
-            decoder.map_or_else(|_| Found::failed(1, Reason::TooLarge), |decoder| read(input, decoder))
+            decoder.map_or_else(|_| Found::failed(1, Reason::TooLarge), |decoder| read(input, decoder, most))
         }
     }
 }
 
 /// Reads up to the limit.
-fn read(input: Input, mut decoder: impl Read) -> Found<'static> {
+fn read(input: Input, mut decoder: impl Read, most: usize) -> Found<'static> {
     let mut bytes = Vec::new();
     // One more than the limit tells whether there is more.
-    let ended = decoder.by_ref().take(MAX_INFLATED as u64 + 1).read_to_end(&mut bytes);
+    let ended = decoder.by_ref().take(most as u64 + 1).read_to_end(&mut bytes);
     let failure = match ended {
-        Ok(_) if bytes.len() > MAX_INFLATED => Some(Reason::TooLarge),
+        Ok(_) if bytes.len() > most => Some(Reason::TooLarge),
         Ok(_) => input.cut.then_some(Reason::Cut),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some(input.end()),
         Err(_) => Some(Reason::Malformed),
@@ -80,7 +80,7 @@ fn read(input: Input, mut decoder: impl Read) -> Found<'static> {
     if bytes.is_empty() {
         return Found { values: vec![failure.is_none().then_some(Cow::Owned(bytes))], failure, cut: false };
     }
-    bytes.truncate(MAX_INFLATED);
+    bytes.truncate(most);
     Found { values: vec![Some(Cow::Owned(bytes))], failure, cut: failure.is_some() }
 }
 
