@@ -209,7 +209,7 @@ fn refused(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     let path = path.to_owned();
     |source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DataDirError::Full(path),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DataDirError::Forbidden(path),
+        io::ErrorKind::PermissionDenied => DataDirError::Forbidden(path),
         _ => DataDirError::Refused { path, source },
     }
 }

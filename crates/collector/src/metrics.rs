@@ -132,6 +132,10 @@ pub struct Metrics {
     pub fsyncs: Number,
     /// Bytes of an incomplete last record that were cut from the log at the start.
     pub log_cut_bytes: Number,
+    /// Bytes that the disk of the log still has room for.
+    pub disk_free_bytes: Number,
+    /// Free bytes below which nothing more is taken.
+    pub disk_reserve_bytes: Number,
     /// Log records written.
     pub log_records: Number,
     /// Log records applied.
@@ -182,6 +186,9 @@ impl Metrics {
         text.counter("log_fsyncs_total", "Times the log was synced to disk.", &self.fsyncs);
         text.counter("log_records_total", "Records written to the log.", &self.log_records);
         text.gauge("log_cut_bytes", "Bytes of an incomplete last record cut at the start.", &self.log_cut_bytes);
+        text.gauge("disk_free_bytes", "Bytes that the disk of the log still has room for.", &self.disk_free_bytes);
+        let help = "Free bytes below which nothing more is taken from nodes.";
+        text.gauge("disk_reserve_bytes", help, &self.disk_reserve_bytes);
         text.counter("apply_records_total", "Log records applied since the start.", &self.applied_records);
         text.counter("apply_events_total", "Events in the log records applied.", &self.events);
         text.counter("apply_stored_requests_total", "Requests put into the store.", &self.stored);

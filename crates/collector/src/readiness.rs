@@ -10,14 +10,14 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Says that `part` is not ready, and why.
-    pub fn fail(&self, part: &'static str, reason: impl Into<String>) {
-        self.lock().insert(part, reason.into());
+    /// Says that `part` is not ready, and why; answers whether it was.
+    pub fn fail(&self, part: &'static str, reason: impl Into<String>) -> bool {
+        self.lock().insert(part, reason.into()).is_none()
     }
 
-    /// Says that `part` is ready (again).
-    pub fn clear(&self, part: &'static str) {
-        self.lock().remove(part);
+    /// Says that `part` is ready (again); answers whether it was not.
+    pub fn clear(&self, part: &'static str) -> bool {
+        self.lock().remove(part).is_some()
     }
 
     /// What stands against readiness.

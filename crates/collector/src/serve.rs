@@ -172,7 +172,7 @@ impl Server {
         let api = sockets::bind(&settings.api).await?;
         let (jobs, queue) = mpsc::channel(JOBS);
         let journal = JournalThread {
-            journal: Journal::new(log, Arc::clone(&metrics)),
+            journal: Journal::new(log, Arc::clone(&metrics)).with_reserve(settings.disk_reserve),
             jobs: queue,
             progress: Arc::clone(&progress),
             unapplied_max: settings.log_unapplied_max,
@@ -243,6 +243,7 @@ impl Server {
         let figures = tokio::spawn(keep_baselines(shared.clone()));
         let (stopping, stopped) = watch::channel(false);
         let metrics = Arc::clone(&shared.metrics);
+        let looking = tokio::spawn(ingest::keep_looking(jobs.downgrade()));
         let mut nodes =
             tokio::spawn(ingest::listen::serve(ingest, settings.ingest_connections, jobs, metrics, stopped.clone()));
         let until = |mut stopped: watch::Receiver<bool>| async move {
@@ -268,6 +269,7 @@ impl Server {
         }
         let _ = stopping.send(true);
         figures.abort();
+        looking.abort();
         if failure.is_some() {
             // Nobody waits any more for what cannot come.
             progress.stop();

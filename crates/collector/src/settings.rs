@@ -43,6 +43,8 @@ pub struct Settings {
     pub log_retain: u64,
     /// Bytes of log not applied yet, past which senders have to wait.
     pub log_unapplied_max: u64,
+    /// Free bytes of the disk below which nothing more is taken from nodes.
+    pub disk_reserve: u64,
     /// Connections from nodes at a time.
     pub ingest_connections: usize,
     /// Time without a request after which the next one begins a visit.
@@ -66,6 +68,7 @@ impl Default for Settings {
             threads: 2,
             log_retain: 2 << 30,
             log_unapplied_max: 1 << 30,
+            disk_reserve: 256 << 20,
             ingest_connections: 1024,
             visit_gap: Duration::from_secs(30 * 60),
             geo: Vec::new(),

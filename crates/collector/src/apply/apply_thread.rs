@@ -167,7 +167,9 @@ impl ApplyThread {
                 tracing::error!("nothing is forgotten: {reason}");
                 self.readiness.fail(CLOCK, reason);
             }
-            None => self.readiness.clear(CLOCK),
+            None => {
+                self.readiness.clear(CLOCK);
+            }
         }
         if let Err(error) = data_dir::save_json(&self.guard_file, self.guard.seen()) {
             tracing::error!(%error, "the time could not be noted in {}", self.guard_file.display());

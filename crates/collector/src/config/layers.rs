@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::places::Surroundings;
 
 /// Every key there is.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "data_dir",
     "runtime_dir",
     "ingest",
@@ -22,6 +22,7 @@ pub const KEYS: [&str; 15] = [
     "geo",
     "log_retain",
     "log_unapplied_max",
+    "disk_reserve",
     "visit_gap",
     "secret",
     "log_format",
@@ -70,6 +71,9 @@ pub struct Flags {
     /// Log not yet applied, past which nodes have to wait [default: 1g]
     #[arg(long, value_name = "SIZE")]
     pub log_unapplied_max: Option<String>,
+    /// Free space of the disk below which nothing more is taken from nodes [default: 256m]
+    #[arg(long, value_name = "SIZE")]
+    pub disk_reserve: Option<String>,
     /// Time without a request after which the next one begins a visit: 60s, 30m, 1h [default: 30m]
     #[arg(long, value_name = "TIME")]
     pub visit_gap: Option<String>,
@@ -100,6 +104,7 @@ impl Flags {
             "geo" => many(&self.geo),
             "log_retain" => one(&self.log_retain),
             "log_unapplied_max" => one(&self.log_unapplied_max),
+            "disk_reserve" => one(&self.disk_reserve),
             "visit_gap" => one(&self.visit_gap),
             "secret" => one(&self.secret),
             "log_format" => one(&self.log_format),

@@ -119,6 +119,7 @@ impl Config {
             threads: number(&layers, "store_threads", 256)?.unwrap_or(cores),
             log_retain: size(&layers, "log_retain", 0)?.unwrap_or(usual.log_retain),
             log_unapplied_max: size(&layers, "log_unapplied_max", 64 << 20)?.unwrap_or(usual.log_unapplied_max),
+            disk_reserve: size(&layers, "disk_reserve", 0)?.unwrap_or(usual.disk_reserve),
             ingest_connections: match number(&layers, "ingest_connections", 65_536)? {
                 Some(connections) => connections as usize,
                 None => usual.ingest_connections,

@@ -104,6 +104,7 @@ fn every_key_can_stand_in_each_place() {
         ("geo", "/country.mmdb"),
         ("log_retain", "0"),
         ("log_unapplied_max", "64m"),
+        ("disk_reserve", "1g"),
         ("visit_gap", "10m"),
         ("secret", "/secret"),
         ("log_format", "json"),

@@ -19,13 +19,38 @@ pub struct Journal<D: Disk> {
     metrics: Arc<Metrics>,
     waiting: Vec<Ticket>,
     record: Vec<u8>,
+    /// Free bytes below which nothing more is taken.
+    reserve: u64,
+}
+
+/// Why no frame is taken for now.
+#[derive(Debug, thiserror::Error)]
+#[error("the disk has {free} bytes free, and disk_reserve is {reserve}; it goes on when there is room")]
+pub struct NoRoom {
+    free: u64,
+    reserve: u64,
 }
 
 impl<D: Disk> Journal<D> {
     /// A journal that writes to `log`.
     pub fn new(log: Log<D>, metrics: Arc<Metrics>) -> Self {
         metrics.log_bytes.set(log.bytes());
-        Self { log, metrics, waiting: Vec::new(), record: Vec::new() }
+        Self { log, metrics, waiting: Vec::new(), record: Vec::new(), reserve: 0 }
+    }
+
+    /// The same, which finds [no room](Self::room) with fewer bytes free.
+    pub fn with_reserve(self, bytes: u64) -> Self {
+        self.metrics.disk_reserve_bytes.set(bytes);
+        Self { reserve: bytes, ..self }
+    }
+
+    /// Whether the disk has room for more than what follows from what was taken.
+    ///
+    /// A disk that does not tell is asked by writing to it.
+    pub fn room(&self) -> Result<(), NoRoom> {
+        let Ok(free) = self.log.free() else { return Ok(()) };
+        self.metrics.disk_free_bytes.set(free);
+        if free < self.reserve { Err(NoRoom { free, reserve: self.reserve }) } else { Ok(()) }
     }
 
     /// Appends a frame. Its ticket comes back from the next [`sync`](Self::sync), unless this fails.

@@ -9,6 +9,7 @@
 //! - A chunk is acknowledged only after a sync of the log that came after its append.
 //! - What is wrong with one connection ends that connection and no other.
 //! - What is received but not in the log yet is bounded; past it senders wait.
+//! - Nothing more is taken when the disk has little room, so that what was taken can still be applied.
 
 mod connection;
 mod entry;
@@ -19,6 +20,6 @@ mod progress;
 
 pub use connection::{Closed, Connection};
 pub use entry::{LogEntry, NotAnEntry};
-pub use journal::{Journal, Ticket};
-pub use journal_thread::{Append, Job, JournalStopped, JournalThread};
+pub use journal::{Journal, NoRoom, Ticket};
+pub use journal_thread::{Append, Job, JournalStopped, JournalThread, keep_looking};
 pub use progress::Progress;
