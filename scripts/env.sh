@@ -38,6 +38,15 @@ geo_home=$API_SESSIONS_CACHE/geo
 mcp_lock=$API_SESSIONS_ROOT/ngx-tests/mcp/package-lock.json
 export API_SESSIONS_MCP=$API_SESSIONS_CACHE/mcp-$(sha256sum "$mcp_lock" | cut -c 1-16)
 
+# Foreign senders of the Fluent Forward protocol, for Node.js and for Python: what the suite `interop` starts.
+interop_sources=$API_SESSIONS_ROOT/ngx-tests/interop
+interop_lock=$(cat "$interop_sources"/{package-lock.json,requirements.txt} | sha256sum | cut -c 1-16)
+export API_SESSIONS_INTEROP=$API_SESSIONS_CACHE/interop-$interop_lock
+
+# What checks metrics and alert rules: Debian's package of Prometheus, unpacked.
+prometheus_version=2.42.0
+export API_SESSIONS_PROMTOOL=$API_SESSIONS_CACHE/prometheus-$prometheus_version/usr/bin/promtool
+
 # A Python environment with the tool that asks the API whatever its document allows: for the suite `schema`.
 schemathesis_lock=$API_SESSIONS_ROOT/crates/collector/tests/schemathesis.txt
 schemathesis_home=$API_SESSIONS_CACHE/schemathesis-$(sha256sum "$schemathesis_lock" | cut -c 1-16)

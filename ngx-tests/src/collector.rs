@@ -112,6 +112,11 @@ impl Collector {
         Ok(process.wait(wait::LONG))
     }
 
+    /// Whether it was started, and ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_some())
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) -> io::Result<()> {
         if let Some(mut process) = self.process.take() {

@@ -99,6 +99,27 @@ pub fn mcp_packages() -> PathBuf {
     std::env::var_os("API_SESSIONS_MCP").map_or_else(installed, PathBuf::from).join("node_modules")
 }
 
+/// Where the npm packages of foreign senders are: `$API_SESSIONS_INTEROP`, which `scripts/env.sh` sets.
+pub fn interop_packages() -> PathBuf {
+    interop().join("node_modules")
+}
+
+/// The Python that has packages of foreign senders, in the same place.
+pub fn interop_python() -> PathBuf {
+    interop().join("python/bin/python")
+}
+
+fn interop() -> PathBuf {
+    let installed = || checkout().join("build/interop");
+    std::env::var_os("API_SESSIONS_INTEROP").map_or_else(installed, PathBuf::from)
+}
+
+/// What checks metrics and alert rules: `$API_SESSIONS_PROMTOOL`, which `scripts/env.sh` sets.
+pub fn promtool() -> PathBuf {
+    let unpacked = || checkout().join("build/prometheus/usr/bin/promtool");
+    std::env::var_os("API_SESSIONS_PROMTOOL").map_or_else(unpacked, PathBuf::from)
+}
+
 /// The module that fits into it: `$API_SESSIONS_MODULE`, which `scripts/env.sh` sets.
 pub fn module() -> PathBuf {
     let debian = || binary("nginx-1.22.1/ngx_http_wallarm_sessions_module.so");

@@ -17,6 +17,7 @@ pub mod forward;
 pub mod line;
 pub mod load;
 pub mod nginx;
+pub mod node;
 pub mod proc;
 pub mod process;
 pub mod raw;

@@ -81,18 +81,8 @@ impl Nginx {
     }
 
     fn listening(mut process: Process, folder: TempDir, port: Port) -> Result<Self, NginxError> {
-        let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
-            if process.ended().is_some() {
-                return Some(false);
-            }
-            // It listens on one address after the other, and writes the pid file when it does on all.
-            proc::read_id(&folder.path().join("nginx.pid"))?;
-            std::net::TcpStream::connect(port.address()).is_ok().then_some(true)
-        });
-        if listening.unwrap_or(false) {
-            return Ok(Self { process, folder, port });
-        }
-        Err(NginxError::NotThere(read(&folder.path().join("error.log"))))
+        listens(&mut process, folder.path(), port.address())?;
+        Ok(Self { process, folder, port })
     }
 
     /// What `nginx -t` says about a config: whether it is good, and everything it printed.
@@ -184,6 +174,21 @@ impl Nginx {
         Ok(std::mem::replace(&mut self.process, Process::daemon(master)))
     }
 
+    /// SIGKILL for the master alone: its workers serve on, and are handed over.
+    pub fn kill_master(&mut self) -> io::Result<Vec<Process>> {
+        let workers = proc::children(self.id()).into_iter().map(Process::daemon).collect();
+        self.process.kill()?;
+        Ok(workers)
+    }
+
+    /// Starts it again where it was killed, once none of its processes is left.
+    pub fn start_again(&mut self) -> Result<(), NginxError> {
+        fs::remove_file(self.path("nginx.pid"))?;
+        let mut command = command(self.folder.path());
+        self.process = Process::start(command.args(["-g", "daemon off;"]))?;
+        listens(&mut self.process, self.folder.path(), self.port.address())
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
@@ -244,6 +249,22 @@ impl Nginx {
         }
         Err(NginxError::Trouble(trouble.join("\n")))
     }
+}
+
+/// Waits until a process that was just started listens.
+fn listens(process: &mut Process, folder: &Path, address: SocketAddr) -> Result<(), NginxError> {
+    let listening = wait::until_blocking("nginx to listen", wait::LONG, || {
+        if process.ended().is_some() {
+            return Some(false);
+        }
+        // It listens on one address after the other, and writes the pid file when it does on all.
+        proc::read_id(&folder.join("nginx.pid"))?;
+        std::net::TcpStream::connect(address).is_ok().then_some(true)
+    });
+    if listening.unwrap_or(false) {
+        return Ok(());
+    }
+    Err(NginxError::NotThere(read(&folder.join("error.log"))))
 }
 
 /// What a sanitizer lets pass of a `nginx -t`, which ends without freeing what it has read.

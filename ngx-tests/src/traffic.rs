@@ -1,5 +1,5 @@
-//! Traffic that must not be refused: one connection a request, so that no request meets a kept
-//! connection that NGINX may close at any time.
+//! Traffic that must not be refused, unless the test does what refuses it: one connection a request, so
+//! that no request meets a kept connection that NGINX may close at any time.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,18 +20,30 @@ pub struct Traffic {
 const PAUSE: Duration = Duration::from_millis(8);
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a request that gets no answer 200 means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    IsAnError,
+    Happens,
+}
+
 impl Traffic {
     /// Starts some clients that GET `path`.
     pub fn start(address: SocketAddr, path: &str, clients: u64) -> io::Result<Self> {
-        Self::with_pause(address, path, clients, PAUSE)
+        Self::of(address, path, clients, PAUSE, Cut::IsAnError)
+    }
+
+    /// The same while NGINX is killed: requests that are cut or refused are not counted.
+    pub fn through_kills(address: SocketAddr, path: &str, clients: u64) -> io::Result<Self> {
+        Self::of(address, path, clients, PAUSE, Cut::Happens)
     }
 
     /// The same, as fast as they can: for thousands of requests.
     pub fn without_pause(address: SocketAddr, path: &str, clients: u64) -> io::Result<Self> {
-        Self::with_pause(address, path, clients, Duration::ZERO)
+        Self::of(address, path, clients, Duration::ZERO, Cut::IsAnError)
     }
 
-    fn with_pause(address: SocketAddr, path: &str, clients: u64, pause: Duration) -> io::Result<Self> {
+    fn of(address: SocketAddr, path: &str, clients: u64, pause: Duration, cut: Cut) -> io::Result<Self> {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let client = |number| {
             let (stop, answered) = (stop.clone(), answered.clone());
@@ -40,8 +52,11 @@ impl Traffic {
             );
             std::thread::Builder::new().name("client".to_owned()).spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    request(address, &head)?;
-                    answered.fetch_add(1, Ordering::Relaxed);
+                    match request(address, &head) {
+                        Ok(()) => drop(answered.fetch_add(1, Ordering::Relaxed)),
+                        Err(_) if cut == Cut::Happens => {}
+                        Err(e) => return Err(e),
+                    }
                     std::thread::sleep(pause);
                 }
                 Ok(())

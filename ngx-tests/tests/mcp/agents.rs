@@ -3,7 +3,7 @@
 use ngx_tests::nginx::Config;
 use ngx_tests::rest::{Mcp, Request};
 
-use crate::site::{Agents, Site};
+use crate::site::{Site, serve, visit};
 
 /// What is told of the client's calls, in the order in which they begin.
 const CALLS: [[&str; 3]; 11] = [
@@ -31,11 +31,10 @@ fn holds(requests: &[Request], text: &str) -> bool {
 
 #[tokio::test]
 async fn the_calls_of_a_client_are_one_session_and_tell_method_primitive_and_error() {
-    let agents = Agents::new();
-    let (_server, port) = agents.serve();
+    let (node, _server, port) = serve();
     let site = Site::open(port.address(), |config| config.replace("wallarm_session_mcp arguments;", "").unwrap()).await;
 
-    agents.visit(site.nginx.address());
+    visit(&node, site.nginx.address());
 
     let (session, requests) = site.only_session().await;
     let told: Vec<[&str; 3]> = calls(&requests)
@@ -58,11 +57,10 @@ async fn the_calls_of_a_client_are_one_session_and_tell_method_primitive_and_err
 
 #[tokio::test]
 async fn arguments_leave_when_asked_for_and_their_secrets_only_as_pseudonyms() {
-    let agents = Agents::new();
-    let (_server, port) = agents.serve();
+    let (node, _server, port) = serve();
     let site = Site::open(port.address(), |config| config).await;
 
-    agents.visit(site.nginx.address());
+    visit(&node, site.nginx.address());
 
     let (_, requests) = site.only_session().await;
     let arguments: Vec<&str> = calls(&requests).filter_map(|mcp| mcp.arguments.as_deref()).collect();
@@ -82,9 +80,8 @@ async fn arguments_leave_when_asked_for_and_their_secrets_only_as_pseudonyms() {
 
 #[tokio::test]
 async fn off_tells_no_calls_and_the_client_gets_the_same_with_and_without_us() {
-    let agents = Agents::new();
-    let (_server, port) = agents.serve();
-    let directly = agents.visit(port.address());
+    let (node, _server, port) = serve();
+    let directly = visit(&node, port.address());
     assert!(directly.contains("asked by the server") && directly.contains("Echo: hello"), "{directly}");
     let modes: [fn(Config) -> Config; 3] = [
         |config| config,
@@ -93,7 +90,7 @@ async fn off_tells_no_calls_and_the_client_gets_the_same_with_and_without_us() {
     ];
     for (number, mode) in modes.into_iter().enumerate() {
         let site = Site::open(port.address(), mode).await;
-        assert_eq!(agents.visit(site.nginx.address()), directly);
+        assert_eq!(visit(&node, site.nginx.address()), directly);
         if number == 1 {
             let (session, requests) = site.only_session().await;
             assert!(!session.mcp && calls(&requests).next().is_none(), "{requests:#?}");

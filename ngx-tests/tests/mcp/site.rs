@@ -1,74 +1,25 @@
 //! A server for AI agents behind NGINX with `mcp.conf`, a collector, and a client.
 
-use std::fs::{self, File};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::net::SocketAddr;
 
 use ngx_tests::collector::Collector;
 use ngx_tests::folder::{self, Port};
 use ngx_tests::nginx::{Config, Nginx};
+use ngx_tests::node::Node;
 use ngx_tests::process::Process;
 use ngx_tests::rest::{Request, Rest, Session};
 use ngx_tests::wait;
-use tempfile::TempDir;
 
-/// What there is of the packages: a folder with the scripts, from where they are found.
-pub struct Agents {
-    folder: TempDir,
+/// A server, which listens, and what starts its clients.
+pub fn serve() -> (Node, Process, Port) {
+    let node = Node::new("mcp", &folder::mcp_packages()).unwrap();
+    let (server, port) = node.serve("server.mjs", None).unwrap();
+    (node, server, port)
 }
 
-impl Agents {
-    pub fn new() -> Self {
-        let folder = folder::temporary().unwrap();
-        let packages = folder::mcp_packages();
-        assert!(packages.exists(), "no {}: run scripts/setup --mcp", packages.display());
-        std::os::unix::fs::symlink(packages, folder.path().join("node_modules")).unwrap();
-        for script in ["server.mjs", "client.mjs"] {
-            fs::copy(folder::checkout().join("ngx-tests/mcp").join(script), folder.path().join(script)).unwrap();
-        }
-        Self { folder }
-    }
-
-    /// A server that listens.
-    pub fn serve(&self) -> (Process, Port) {
-        let port = Port::lease().unwrap();
-        let mut command = self.node("server.mjs");
-        command.env("PORT", port.address().port().to_string());
-        let mut server = Process::start(&mut command).unwrap();
-        let listening = wait::until_blocking("the server to listen", wait::LONG, || {
-            assert!(server.ended().is_none(), "the server ended: {}", self.said("server.mjs"));
-            TcpStream::connect(port.address()).ok()
-        });
-        listening.unwrap();
-        (server, port)
-    }
-
-    /// What the client got, having done what it does.
-    pub fn visit(&self, server: SocketAddr) -> String {
-        let mut command = self.node("client.mjs");
-        let mut client = Process::start(command.arg(format!("http://{server}/mcp"))).unwrap();
-        let ended = client.wait(wait::LONG);
-        let said = self.said("client.mjs");
-        assert!(ended.is_some_and(|status| status.success()), "the client ended with {ended:?}: {said}");
-        said
-    }
-
-    fn node(&self, script: &str) -> Command {
-        let mut command = Command::new("node");
-        let log = File::create(self.log(script)).unwrap();
-        command.arg(script).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        command
-    }
-
-    fn log(&self, script: &str) -> std::path::PathBuf {
-        self.folder.path().join(Path::new(script).with_extension("log"))
-    }
-
-    fn said(&self, script: &str) -> String {
-        fs::read_to_string(self.log(script)).unwrap_or_default()
-    }
+/// What a client got, having done what it does with the server there.
+pub fn visit(node: &Node, server: SocketAddr) -> String {
+    node.run("client.mjs", &format!("http://{server}/mcp")).unwrap()
 }
 
 /// NGINX and a collector behind it.
