@@ -105,11 +105,12 @@ impl Default for Queue {
 pub(crate) struct Batch {
     pub(crate) events: usize,
     pub(crate) interval: Duration,
+    pub(crate) zstd: bool,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { events: 500, interval: Duration::from_secs(1) }
+        Self { events: 500, interval: Duration::from_secs(1), zstd: false }
     }
 }
 

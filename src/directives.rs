@@ -11,10 +11,10 @@ use std::sync::Arc;
 use capture::{AddressMode, ContextSpec, KeySpec, MAX_PARAMETERS, McpMode, PathMode, Source, Template, is_sensitive};
 use identity::Secret;
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF,
-    NGX_HTTP_LMT_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
-    NGX_HTTP_SRV_CONF, ngx_add_path, ngx_command_t, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t,
-    ngx_path_t, ngx_pcalloc, ngx_pnalloc, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_CONF_TAKE123,
+    NGX_HTTP_LIF_CONF, NGX_HTTP_LMT_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF,
+    NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_add_path, ngx_command_t, ngx_conf_full_name, ngx_conf_t,
+    ngx_http_core_loc_conf_t, ngx_path_t, ngx_pcalloc, ngx_pnalloc, ngx_str_t, ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
 use ngx::ngx_string;
@@ -84,7 +84,7 @@ pub(crate) static mut COMMANDS: [ngx_command_t; 17] = [
     in_http(ngx_string!("wallarm_session_secret"), NGX_CONF_TAKE1, entry!(MainConf, secret)),
     in_http(ngx_string!("wallarm_session_node"), NGX_CONF_TAKE1, entry!(MainConf, node)),
     in_http(ngx_string!("wallarm_session_queue"), NGX_CONF_TAKE12, entry!(MainConf, queue)),
-    in_http(ngx_string!("wallarm_session_batch"), NGX_CONF_TAKE12, entry!(MainConf, batch)),
+    in_http(ngx_string!("wallarm_session_batch"), NGX_CONF_TAKE123, entry!(MainConf, batch)),
     in_http(ngx_string!("wallarm_session_spool"), NGX_CONF_TAKE12, entry!(MainConf, spool)),
     command(
         ngx_string!("wallarm_session_status"),
@@ -421,18 +421,31 @@ fn queue(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
 
 fn batch(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
     const MAX_BATCH: usize = 10_000;
-    let (mut events, mut interval) = (None, None);
+    let (mut events, mut interval, mut zstd) = (None, None, None);
     for option in args.values() {
         match option.split_once('=') {
             Some(("size", value)) => option_once(&mut events, args::number(value, MAX_BATCH)?, option)?,
             Some(("interval", value)) => option_once(&mut interval, args::time(value)?, option)?,
-            _ => return Err(unknown_option(option, "\"size=\" or \"interval=\"")),
+            Some(("compress", value)) => option_once(&mut zstd, compression(value)?, option)?,
+            _ => return Err(unknown_option(option, "\"size=\", \"interval=\" or \"compress=\"")),
         }
     }
     let default = config::Batch::default();
-    let batch =
-        config::Batch { events: events.unwrap_or(default.events), interval: interval.unwrap_or(default.interval) };
+    let batch = config::Batch {
+        events: events.unwrap_or(default.events),
+        interval: interval.unwrap_or(default.interval),
+        zstd: zstd.unwrap_or(default.zstd),
+    };
     once(&mut conf.batch, batch)
+}
+
+/// Whether it is zstd.
+fn compression(text: &str) -> Result<bool, String> {
+    match text {
+        "zstd" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("compresses by \"{text}\", expected \"zstd\" or \"off\"")),
+    }
 }
 
 fn spool(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {

@@ -77,6 +77,7 @@ impl Flusher {
         let options = Options {
             batch_size: batch.events,
             batch_interval: batch.interval,
+            zstd: batch.zstd,
             max_held: queue.memory,
             ..Options::new(conf.collectors(), instance)
         };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wire::{ENTRY_HEAD, EventTime, MAX_FRAME, Packed, begin_packed, write_entry_head};
+use wire::{Compressor, ENTRY_HEAD, EventTime, MAX_FRAME, Packed, begin_packed, write_entry_head};
 
 /// Room that a frame needs beside its entries: tag, chunk id, option map.
 const AROUND: usize = 1024;
@@ -34,11 +34,14 @@ pub struct Batch {
     due: Instant,
     oversized: usize,
     spare: Vec<Vec<u8>>,
+    /// `None` to send entries as they are.
+    compressor: Option<Compressor>,
 }
 
 impl Batch {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { buffer: Vec::new(), whole: 0, packed: None, events: 0, due: now, oversized: 0, spare: Vec::new() }
+    pub(crate) fn new(compressor: Option<Compressor>, now: Instant) -> Self {
+        let (buffer, spare) = (Vec::new(), Vec::new());
+        Self { buffer, whole: 0, packed: None, events: 0, due: now, oversized: 0, spare, compressor }
     }
 
     /// Adds one event: `encode` appends its record, one MessagePack map, and tells whether it is
@@ -97,7 +100,15 @@ impl Batch {
         let mut frame = std::mem::take(&mut self.buffer);
         frame.truncate(self.whole);
         let events = std::mem::take(&mut self.events);
-        self.packed.take()?.finish(&mut frame, chunk, events);
+        let packed = self.packed.take()?;
+        if let Some(compressor) = &mut self.compressor {
+            let mut smaller = Vec::new();
+            if packed.compress(&frame, compressor, &mut smaller, chunk, events) {
+                self.recycle(frame);
+                return Some((smaller, events));
+            }
+        }
+        packed.finish(&mut frame, chunk, events);
         Some((frame, events))
     }
 

@@ -19,6 +19,8 @@ pub struct Options {
     pub batch_interval: Duration,
     /// A batch of so many bytes goes at once.
     pub batch_bytes: usize,
+    /// Whether the entries of a chunk are compressed with zstd.
+    pub zstd: bool,
     /// Nothing is pulled while so many bytes are held, in the open batch and in chunks without ack.
     pub max_held: usize,
     /// A connection that gave no ack for a chunk so long after it was sent is given up; likewise one
@@ -42,6 +44,7 @@ impl Options {
             batch_size: 500,
             batch_interval: Duration::from_secs(1),
             batch_bytes: 1 << 20,
+            zstd: false,
             max_held: 64 << 20,
             ack_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),

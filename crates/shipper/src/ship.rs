@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use spool::{Disk, OsDisk};
-use wire::{EventTime, read_ack, write_packed};
+use wire::{Compressor, EventTime, read_ack, write_packed};
 
 use crate::batch::Batch;
 use crate::link::Link;
@@ -98,10 +98,11 @@ impl<N: Net, D: Disk> Shipper<N, D> {
     pub fn new(net: N, options: Options, seed: u64, now: Instant) -> Self {
         let mut rng = Rng::with_seed(seed);
         let counters = Arc::new(Counters::default());
+        let compressor = options.zstd.then(Compressor::new).flatten();
         Self {
             link: Link::new(net, &options, rng.fork(), Arc::clone(&counters), now),
             options,
-            batch: Batch::new(now),
+            batch: Batch::new(compressor, now),
             outbox: Outbox::default(),
             spool: None,
             inbox: Vec::new(),

@@ -51,6 +51,29 @@ fn a_batch_of_many_bytes_goes_at_once() {
 }
 
 #[test]
+fn a_compressed_chunk_holds_the_same_events_and_goes_again_as_it_was() {
+    let mut node = Node::new(1, |options| options.zstd = true);
+    let mut collector = Collector::new(&node.net, &address(1));
+    node.ballast = 100;
+    node.add(1000);
+    node.run(SECOND, || drop(collector.receive()));
+    let held = node.shipper.held_bytes();
+    assert!(held < 50_000, "{held} bytes of about 113000 are held");
+    collector.die();
+    collector.come_back();
+    node.run(SECOND * 10, || collector.serve());
+    let arrivals: Vec<_> = collector.session_arrivals().collect();
+    assert_eq!(
+        arrivals.iter().map(|arrival| arrival.chunk.as_str()).collect::<std::collections::BTreeSet<_>>().len(),
+        2
+    );
+    assert_eq!(arrivals.len(), 4);
+    assert_eq!(arrivals[0].stream, arrivals[2].stream);
+    assert_eq!(collector.events()[1000..], (0..1000).collect::<Vec<_>>());
+    assert_eq!(node.shipper.left(), Left::default());
+}
+
+#[test]
 fn a_chunk_is_kept_and_sent_again_until_it_is_acknowledged() {
     let (mut node, mut collector) = node_and_collector();
     node.add(500);

@@ -16,11 +16,13 @@
 //! Source: <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1> and v1.5.
 
 mod ack;
+mod compressor;
 mod frame;
 mod reader;
 mod scan;
 
 pub use ack::{read_ack, write_ack};
+pub use compressor::Compressor;
 pub use frame::{BadEntry, Entries, Entry, Frame};
 pub use reader::FrameReader;
 pub use scan::Broken;
@@ -146,16 +148,38 @@ pub fn begin_packed(out: &mut Vec<u8>, tag: &str) -> Packed {
 impl Packed {
     /// Ends the frame that `out` was begun with. The caller keeps it under [`MAX_FRAME`].
     pub fn finish(self, out: &mut Vec<u8>, chunk: &str, size: usize) {
+        self.end(out, chunk, size, None);
+    }
+
+    /// Writes the frame that was begun in `plain` to `out`, its entries compressed. False, with nothing in
+    /// `out`, when that would not make it smaller.
+    pub fn compress(&self, plain: &[u8], by: &mut Compressor, out: &mut Vec<u8>, chunk: &str, size: usize) -> bool {
+        let Some((head, entries)) = plain.split_at_checked(self.entries) else { return false };
+        let Some(compressed) = by.compress(entries) else { return false };
+        out.clear();
+        out.reserve(head.len() + compressed.len() + 128);
+        out.extend_from_slice(head);
+        out.extend_from_slice(compressed);
+        self.end(out, chunk, size, Some("zstd"));
+        true
+    }
+
+    fn end(&self, out: &mut Vec<u8>, chunk: &str, size: usize, compressed: Option<&str>) {
         let length = u32::try_from(out.len().saturating_sub(self.entries)).unwrap_or(u32::MAX);
         if let Some(place) = self.entries.checked_sub(4).and_then(|at| out.get_mut(at..self.entries)) {
             place.copy_from_slice(&length.to_be_bytes());
         }
-        out.push(0x82);
+        // fixmap
+        out.push(0x82 + u8::from(compressed.is_some()));
         write_str(out, "chunk");
         write_str(out, chunk);
         write_str(out, "size");
         // Writing to a Vec cannot fail.
         let _ = rmp::encode::write_uint(out, size as u64);
+        if let Some(method) = compressed {
+            write_str(out, "compressed");
+            write_str(out, method);
+        }
     }
 }
 

@@ -19,8 +19,8 @@ mod node;
 
 pub use event::{Attack, Event, Graphql, Key, KeyId, Mcp, Param, ParamKind, RecordError, RequestId, Seq, Who};
 pub use forward::{
-    BadEntry, Broken, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, MAX_ENTRIES, MAX_ENTRY,
-    MAX_ENTRY_VALUES, MAX_FRAME, MAX_INFLATED, Packed, begin_packed, read_ack, write_ack, write_entry,
+    BadEntry, Broken, Compressor, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, MAX_ENTRIES,
+    MAX_ENTRY, MAX_ENTRY_VALUES, MAX_FRAME, MAX_INFLATED, Packed, begin_packed, read_ack, write_ack, write_entry,
     write_entry_head, write_packed,
 };
 pub use lenient::escape;

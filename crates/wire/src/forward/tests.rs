@@ -156,6 +156,36 @@ fn compressed_entries_are_inflated() {
 }
 
 #[test]
+fn a_frame_compressed_here_is_read_back_and_is_smaller() {
+    let (mut plain, mut smaller) = (Vec::new(), b"left over".to_vec());
+    let packed = begin_packed(&mut plain, "app");
+    (0..50).for_each(|_| write_entry(&mut plain, TIME, &record()));
+    let entries = plain[packed.entries..].to_vec();
+    let mut compressor = Compressor::new().unwrap();
+    // Its memory is used again.
+    for chunk in ["one", "two"] {
+        assert!(packed.compress(&plain, &mut compressor, &mut smaller, chunk, 50));
+        assert!(smaller.len() * 2 < plain.len(), "{} of {}", smaller.len(), plain.len());
+        let frame = read(&smaller).unwrap();
+        assert_eq!((frame.tag.as_str(), frame.chunk.as_deref()), ("app", Some(chunk)));
+        assert_eq!(frame.stream, entries);
+    }
+}
+
+#[test]
+fn what_does_not_become_smaller_is_left_as_it_is() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    for length in [0, 1, 20, 10_000] {
+        let mut plain = Vec::new();
+        let packed = begin_packed(&mut plain, "app");
+        plain.extend(std::iter::repeat_with(|| rng.u8(..)).take(length));
+        let mut out = Vec::new();
+        assert!(!packed.compress(&plain, &mut Compressor::new().unwrap(), &mut out, "c", 1), "{length}");
+        assert!(out.is_empty());
+    }
+}
+
+#[test]
 fn a_small_frame_cannot_inflate_to_much_memory() {
     let zeros = vec![0; MAX_INFLATED + 1];
     for (method, bytes) in [("gzip", gzip(&zeros)), ("zstd", zstd::encode_all(zeros.as_slice(), 1).unwrap())] {

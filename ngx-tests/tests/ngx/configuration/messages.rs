@@ -83,6 +83,8 @@ fn what_is_just_within_a_limit_is_accepted() {
         "wallarm_session_queue 100 memory=1024k;",
         "wallarm_session_batch size=10000 interval=1h;",
         "wallarm_session_batch size=1 interval=1ms;",
+        "wallarm_session_batch size=1 interval=1ms compress=zstd;",
+        "wallarm_session_batch compress=off;",
         "wallarm_session_spool spool;",
         "wallarm_session_spool spool max=16m;",
         "wallarm_session_spool spool max=100G;",

@@ -450,11 +450,11 @@ pub const ROWS: &[Row] = &[
     row("wallarm_session_batch;", r#"invalid number of arguments in "wallarm_session_batch" directive"#),
     row(
         "wallarm_session_batch sise=3;",
-        r#""wallarm_session_batch" has the option "sise=3", expected "size=" or "interval=""#,
+        r#""wallarm_session_batch" has the option "sise=3", expected "size=", "interval=" or "compress=""#,
     ),
     row(
         "wallarm_session_batch 500;",
-        r#""wallarm_session_batch" has the option "500", expected "size=" or "interval=""#,
+        r#""wallarm_session_batch" has the option "500", expected "size=", "interval=" or "compress=""#,
     ),
     row("wallarm_session_batch size=0;", r#""wallarm_session_batch" "0" is no number from 1 to 10000"#),
     row("wallarm_session_batch size=10001;", r#""wallarm_session_batch" "10001" is no number from 1 to 10000"#),
@@ -485,7 +485,15 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "wallarm_session_batch size=1 interval=1s size=1;",
+        r#""wallarm_session_batch" says "size=1" after it said that already, expected once"#,
+    ),
+    row(
+        "wallarm_session_batch size=1 interval=1s compress=zstd compress=off;",
         r#"invalid number of arguments in "wallarm_session_batch" directive"#,
+    ),
+    row(
+        "wallarm_session_batch compress=gzip;",
+        r#""wallarm_session_batch" compresses by "gzip", expected "zstd" or "off""#,
     ),
     // wallarm_session_spool: who owns and may write the directory is in `spool`.
     row("wallarm_session_spool;", r#"invalid number of arguments in "wallarm_session_spool" directive"#),
