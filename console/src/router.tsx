@@ -7,6 +7,7 @@ import {
   retainSearchParams,
 } from '@tanstack/react-router';
 import * as address from './address';
+import type { Question } from './filter/AskBar';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
 
@@ -17,16 +18,8 @@ export interface CommonSearch {
 }
 
 /** What the list of sessions keeps in its address: all of its state. */
-export interface SessionsSearch extends CommonSearch {
-  filter?: string;
-  last?: string;
-  from?: string;
-  to?: string;
-  /** `show` when noise is shown. */
-  noise?: string;
+export interface SessionsSearch extends CommonSearch, Question {
   order?: string;
-  /** `1` while following. */
-  live?: string;
   /** Columns, with commas between them. */
   columns?: string;
   /** The row that is open, as `id.day`. */
@@ -49,6 +42,12 @@ export interface SessionSearch extends CommonSearch {
   request?: string;
   /** What stands at the side: `notes` or `related`, else the statistics. */
   side?: string;
+}
+
+/** What the overview keeps in its address. */
+export interface OverviewSearch extends CommonSearch, Question {
+  /** `1` when endpoints that take longest stand first. */
+  longest?: string;
 }
 
 /** What the page of the nodes keeps in its address. */
@@ -128,8 +127,15 @@ const nodes = createRoute({
   component: lazyRouteComponent(() => import('./nodes/NodesPage'), 'NodesPage'),
 });
 
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: '/overview',
+  validateSearch: only<OverviewSearch>('filter', 'last', 'from', 'to', 'noise', 'live', 'longest', 'tz'),
+  component: lazyRouteComponent(() => import('./overview/OverviewPage'), 'OverviewPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session, nodes]),
+  routeTree: root.addChildren([home, sessions, session, overview, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

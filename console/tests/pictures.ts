@@ -55,6 +55,7 @@ const PICTURES: Picture[] = [
     until: '[aria-label="Node edge-2"]',
     ready: () => send(process.env.INGEST ?? '', reports().slice(0, 4), 'wallarm.node'),
   },
+  { name: 'overview', path: '/', search: { page: 'overview', last: '3d' }, until: '[aria-label=Hosts] button' },
   { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
 ];
 

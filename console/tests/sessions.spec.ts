@@ -96,6 +96,7 @@ test('a time is chosen by length and by moments of the zone', async ({ page }) =
   await page.getByRole('button', { name: /^Time:/ }).click();
   await page.getByRole('button', { name: 'Last hour' }).click();
   await expect(page).toHaveURL(/last=1h/);
+  await expect(page.getByRole('img', { name: /in steps of time/ })).toBeVisible();
   const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
   await page.goto(`${full()}/sessions?tz=Asia/Tokyo`);
   await page.getByRole('button', { name: /^Time:/ }).click();

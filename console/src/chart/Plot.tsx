@@ -64,7 +64,7 @@ function look(zone: string): Look {
 /** What all drawings over time have in common. */
 function overTime({ zone }: Look, onWindow: (from: number, to: number) => void): Partial<uPlot.Options> {
   return {
-    padding: [6, 0, 0, 0],
+    padding: [6, 12, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },

@@ -52,7 +52,8 @@ export const stepsQuestion = (id: string, about: About, between: Between) =>
     queryKey: ['session/steps', id, about, between],
     queryFn: async ({ signal }) => {
       const [bucket, ms] = step(between.from, between.to, 240);
-      const query = { ...about, bucket, metrics: 'errors,client_errors' };
+      const [from, to] = [between.from, between.to + 1].map((at) => new Date(at).toISOString());
+      const query = { ...about, from, to, bucket, metrics: 'errors,client_errors' };
       const told = await answer(
         api.GET('/sessions/{id}/stats', { params: { path: { id }, query: query as never }, signal }),
       );

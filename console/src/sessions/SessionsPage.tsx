@@ -1,17 +1,14 @@
-import { ActionIcon, Button, Checkbox, Menu, NativeSelect, Skeleton, Tooltip } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
-import { IconColumns3, IconDownload, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
+import { ActionIcon, Menu, NativeSelect, Skeleton, Tooltip } from '@mantine/core';
+import { IconColumns3, IconDownload } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { address, Failed } from '../api/client';
-import { Chips } from '../filter/Chips';
-import { FilterBox } from '../filter/FilterBox';
+import { AskBar } from '../filter/AskBar';
 import { asFilter } from '../filter/text';
 import type { SessionsSearch } from '../router';
 import { counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
-import { WindowSelect } from '../time/WindowSelect';
 import { asked } from '../time/window';
 import { COLUMNS, chosenColumns } from './columns';
 import { EmptyList } from './EmptyList';
@@ -50,8 +47,6 @@ export function SessionsPage() {
   const { fetchNextPage } = list;
   const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onOpen = useCallback((open: string | undefined) => change({ open }, true), [change]);
-  const follow = () => change({ live: search.live ? undefined : '1' }, true);
-  useHotkeys([['l', follow]]);
   useEffect(() => {
     document.title = search.filter ? `${search.filter} – API Sessions` : 'Sessions – API Sessions';
   }, [search.filter]);
@@ -59,48 +54,24 @@ export function SessionsPage() {
   return (
     <>
       <h1 className="unseen">Sessions</h1>
-      <search className={styles.bar}>
-        <FilterBox
-          filter={search.filter ?? ''}
-          window={search}
-          wrong={wrong}
-          busy={list.isFetching && !list.isFetchingNextPage}
-          onFilter={onFilter}
-        />
-        <WindowSelect window={search} onWindow={({ last, from, to }) => ask({ last, from, to })} />
-        <Tooltip
-          label={live === 'away' ? 'The server does not answer; trying again' : 'Show sessions as they grow (l)'}
-        >
-          <Button
-            variant={live === 'off' ? 'default' : 'light'}
-            className={styles.live}
-            leftSection={live === 'off' ? <IconPlayerPlay size={14} /> : <IconPlayerPause size={14} />}
-            aria-pressed={live !== 'off'}
-            onClick={follow}
-          >
-            {live === 'away' ? 'Waiting' : 'Live'}
-          </Button>
-        </Tooltip>
-      </search>
-      <div className={styles.chips}>
-        {search.filter && !wrong && <Chips filter={search.filter} onFilter={(filter) => ask({ filter })} />}
-        <Checkbox
-          size="xs"
-          label={
-            <>
-              Hide noise{' '}
-              {counts.data && <span className="quiet">({counted(counts.data.hidden, 'session')} of nothing else)</span>}
-            </>
-          }
-          checked={search.noise !== 'show'}
-          onChange={(event) => ask({ noise: event.currentTarget.checked ? undefined : 'show' })}
-        />
+      <AskBar
+        asked={search}
+        wrong={wrong}
+        busy={list.isFetching && !list.isFetchingNextPage}
+        live={live}
+        hidden={
+          counts.data && <span className="quiet">({counted(counts.data.hidden, 'session')} of nothing else)</span>
+        }
+        onFilter={onFilter}
+        onAsk={ask}
+        onLive={(live) => change({ live }, true)}
+      >
         {found && (
           <span role="status" className="quiet">
             {found}
           </span>
         )}
-      </div>
+      </AskBar>
       <div className={styles.volume}>
         <Volume
           asked={search}

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { answer, api, type Part } from '../api/client';
-import { asked, resolved, step, type Window } from '../time/window';
+import { asked, askedInSteps, resolved, step, type Window } from '../time/window';
 
 /** What the list shows. */
 export interface Asked extends Window {
@@ -74,7 +74,7 @@ export const volumeQuestion = (asking: Asked) =>
       const { from, to } = resolved(asking, now);
       const [bucket, ms] = step(from, to ?? now);
       const query = {
-        ...asked(asking),
+        ...askedInSteps(asking, now),
         filter: asking.filter,
         noise: shownNoise(asking),
         bucket,

@@ -9,6 +9,7 @@ import { ZoneSelect } from './ZoneSelect';
 
 const PAGES = [
   { to: '/sessions', title: 'Sessions' },
+  { to: '/overview', title: 'Overview' },
   { to: '/nodes', title: 'Nodes' },
 ] as const;
 

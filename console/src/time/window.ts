@@ -41,6 +41,12 @@ export function asked(window: Window): { from: string; to?: string } {
   return { from: new Date(from).toISOString(), ...(to === undefined ? {} : { to: new Date(to).toISOString() }) };
 }
 
+/** The same where steps of time are asked for: without an end they would go on for a day, more than are allowed. */
+export function askedInSteps(window: Window, now: number): { from: string; to: string } {
+  const { from, to } = resolved(window, now);
+  return { from: new Date(from).toISOString(), to: new Date(to ?? now + 60_000).toISOString() };
+}
+
 const STEPS: [string, number][] = [
   ['1m', 60_000],
   ['5m', 300_000],
