@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use reqwest::Url;
 use serde_json::Value;
 
+/// USER_HZ, as Linux has it for what it tells in /proc.
+const TICKS_A_SECOND: f64 = 100.0;
+
 pub type Failure = Box<dyn std::error::Error>;
 
 /// A running server, killed when it is dropped.
@@ -98,6 +101,20 @@ impl Server {
     pub async fn count(&self) -> Result<u64, Failure> {
         let answer = self.get(&self.url("sessions/count", &[])?).await?;
         answer["count"].as_u64().ok_or_else(|| "no count".into())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// CPU that all its threads have taken.
+    pub fn cpu_seconds(&self) -> Result<f64, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in parentheses, may hold anything; utime and stime are the 14th and 15th field of all.
+        let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no stat")?.1.split_whitespace().collect();
+        let ticks: u64 = [11, 12].iter().filter_map(|&at| fields.get(at)?.parse::<u64>().ok()).sum();
+        Ok(ticks as f64 / TICKS_A_SECOND)
     }
 
     /// The most memory that it had, in bytes.

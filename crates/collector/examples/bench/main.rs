@@ -1,7 +1,9 @@
-//! Times of queries at a week's volume, and memory: see `scripts/bench/query`.
+//! Times of queries at a week's volume, and memory: see `scripts/bench/query`. What ingest takes: see
+//! `scripts/bench/ingest`.
 
 mod bare;
 mod figure;
+mod ingest;
 mod sender;
 mod server;
 
@@ -46,6 +48,21 @@ enum What {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Sends events as fast as the server takes them
+    Ingest {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u64,
+        /// Cores of the server, as `taskset -c` takes them
+        #[arg(long)]
+        cores: String,
+        /// Cores of the sender
+        #[arg(long)]
+        apart: String,
+        /// Where to write one line a figure
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// Applies sessions of strangers, looks whether all are found, and tells the memory that it took
     Strangers {
         /// How many there are
@@ -63,6 +80,9 @@ async fn main() -> Result<(), Failure> {
     match what {
         What::Apply => apply(&server, &data).await,
         What::Query { runs, rate, json } => query(&server, &data, runs, rate, json.as_deref()).await,
+        What::Ingest { events, cores, apart, json } => {
+            show(ingest::ingest(&server, &data, events, &cores, &apart).await?, json.as_deref())
+        }
         What::Strangers { sessions, json } => strangers(&server, &data, sessions, json.as_deref()).await,
     }
 }
@@ -111,7 +131,7 @@ async fn query(server: &Path, data: &Path, runs: usize, rate: u64, json: Option<
         let bare = bare.time(figure, &session)?;
         let missed = if hot > figure.bar { "  MISSED" } else { "" };
         println!("{:<22} {:>9} {hot:>9.1} {cold:>9.1} {bare:>9.1}{missed}", figure.name, figure.bar);
-        tell(json, &format!("query.{}.p95_ms", figure.name), hot, "ms", figure.bar)?;
+        tell(json, &format!("query.{}.p95_ms", figure.name), hot, "ms", Some(Bar::Most(figure.bar)))?;
     }
     Ok(())
 }
@@ -127,9 +147,57 @@ async fn strangers(server: &Path, data: &Path, sessions: u64, json: Option<&Path
     }
     let peak = server.peak()? as f64 / f64::from(1 << 20);
     println!("strangers {found} of {sessions} sessions found; first page {took:.0} ms; {peak:.0} MB at most");
-    tell(json, "query.strangers.rss_mb", peak, "MB", 1024.0)?;
-    tell(json, "query.strangers.missing", sessions.abs_diff(found) as f64, "sessions", 0.0)?;
+    tell(json, "query.strangers.rss_mb", peak, "MB", Some(Bar::Most(1024.0)))?;
+    tell(json, "query.strangers.missing", sessions.abs_diff(found) as f64, "sessions", Some(Bar::Most(0.0)))?;
     server.stop()
+}
+
+fn show(ingested: ingest::Ingested, json: Option<&Path>) -> Result<(), Failure> {
+    println!("{:<22} {:>12}   bar", "ingest", "measured");
+    for (name, value, unit, bar) in [
+        ("events_per_s", ingested.events_per_s, "events/s", None),
+        ("ratio_to_bare", ingested.ratio_to_bare, "ratio", Some(Bar::Least(0.6))),
+        ("cpu_us", ingested.cpu_us, "us/event", Some(Bar::Most(18.0))),
+        ("ack_p99_ms", ingested.ack_p99_ms, "ms", Some(Bar::Most(250.0))),
+        ("rss_mb", ingested.rss_mb, "MB", Some(Bar::Most(1024.0))),
+        ("bytes_per_request", ingested.bytes_per_request, "bytes", Some(Bar::Most(110.0))),
+    ] {
+        let verdict = match &bar {
+            None => String::new(),
+            Some(bar) => format!("{bar}{}", if bar.holds(value) { "" } else { ", missed" }),
+        };
+        println!("{name:<22} {value:>12.2}   {verdict}");
+        tell(json, &format!("ingest.{name}"), value, unit, bar)?;
+    }
+    Ok(())
+}
+
+/// What a figure may be.
+enum Bar {
+    Most(f64),
+    Least(f64),
+}
+
+impl Bar {
+    fn value(&self) -> f64 {
+        match self {
+            Self::Most(value) | Self::Least(value) => *value,
+        }
+    }
+
+    fn holds(&self, figure: f64) -> bool {
+        match self {
+            Self::Most(bar) => figure <= *bar,
+            Self::Least(bar) => figure >= *bar,
+        }
+    }
+}
+
+impl std::fmt::Display for Bar {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let sign = if matches!(self, Self::Most(_)) { "<=" } else { ">=" };
+        write!(f, "{sign} {}", self.value())
+    }
 }
 
 /// Lets the system forget what it holds of the day files.
@@ -141,11 +209,16 @@ fn drop_pages(data: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell(json: Option<&Path>, figure: &str, value: f64, unit: &str, bar: f64) -> Result<(), Failure> {
+fn tell(json: Option<&Path>, figure: &str, value: f64, unit: &str, bar: Option<Bar>) -> Result<(), Failure> {
     let Some(path) = json else { return Ok(()) };
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
     let line = serde_json::json!({
-        "figure": figure, "value": (value * 10.0).round() / 10.0, "unit": unit, "bar": bar, "holds": value <= bar,
+        "figure": figure,
+        "value": (value * 100.0).round() / 100.0,
+        "unit": unit,
+        "bar": bar.as_ref().map(Bar::value),
+        // What has no bar holds.
+        "holds": bar.is_none_or(|bar| bar.holds(value)),
     });
     Ok(writeln!(file, "{line}")?)
 }
