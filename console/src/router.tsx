@@ -50,6 +50,12 @@ export interface OverviewSearch extends CommonSearch, Question {
   longest?: string;
 }
 
+/** What the page of AI agents keeps in its address. */
+export interface McpSearch extends CommonSearch, Question {
+  /** The call that is shown in full. */
+  request?: string;
+}
+
 /** What the page of the nodes keeps in its address. */
 export interface NodesSearch extends CommonSearch {
   /** `1` when workers that no longer report are shown. */
@@ -134,8 +140,15 @@ const overview = createRoute({
   component: lazyRouteComponent(() => import('./overview/OverviewPage'), 'OverviewPage'),
 });
 
+const mcp = createRoute({
+  getParentRoute: () => root,
+  path: '/mcp',
+  validateSearch: only<McpSearch>('filter', 'last', 'from', 'to', 'noise', 'live', 'request', 'tz'),
+  component: lazyRouteComponent(() => import('./mcp/McpPage'), 'McpPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session, overview, nodes]),
+  routeTree: root.addChildren([home, sessions, session, overview, mcp, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

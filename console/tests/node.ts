@@ -141,6 +141,29 @@ export function story(): Event[] {
   }));
 }
 
+/** Calls of an AI agent, and what a hostile one would call. */
+export function agent(): Event[] {
+  const own = {
+    sid: randomBytes(16),
+    host: 'tools.example',
+    path: '/mcp',
+    method: 'POST',
+    user: ['agent-7', false],
+    role: ['assistant', false],
+    ctx: [
+      ['request.header.X-Agent', 'agent', 'user', 'agent-7', false],
+      ['request.header.X-Role', 'role', 'role', 'assistant', false],
+    ],
+  };
+  const call = (mcp: unknown[], n: number) => ({ at: yesterday(11 + n / 60), ...event({ ...own, mcp }) });
+  return [
+    ['initialize', '', null, null],
+    ['tools/call', 'find_orders', '{"customer":{"id":7},"open":true}', null],
+    ['tools/call', 'refund', '{"order":70412}', '-32602'],
+    ...Object.values(HOSTILE).map((value) => [value.slice(0, 200), value, value, value.slice(0, 500)]),
+  ].map(call);
+}
+
 /** What workers tell of themselves: all is well, something is lost, another secret, names as a foe would choose them. */
 export function reports(): Event[] {
   const queue = {

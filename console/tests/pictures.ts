@@ -56,6 +56,19 @@ const PICTURES: Picture[] = [
     ready: () => send(process.env.INGEST ?? '', reports().slice(0, 4), 'wallarm.node'),
   },
   { name: 'overview', path: '/', search: { page: 'overview', last: '3d' }, until: '[aria-label=Hosts] button' },
+  {
+    name: 'agents',
+    path: '/',
+    search: { page: 'mcp', filter: 'mcp.server="tools.example/mcp" AND mcp.primitive IN ("find_orders","refund")' },
+    until: '[aria-label=Servers] button',
+    before: async (page) => {
+      await page
+        .getByRole('button', { name: /^All of the call/ })
+        .last()
+        .click();
+      await expect(page.getByText('"customer"')).toBeVisible();
+    },
+  },
   { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
 ];
 

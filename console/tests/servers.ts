@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { hostile, NEIGHBOUR, neighbour, send, story } from './node';
+import { agent, hostile, NEIGHBOUR, neighbour, send, story } from './node';
 
 const program = join(process.env.API_SESSIONS_BIN ?? '../build/bin', 'api-sessions');
 
@@ -21,7 +21,7 @@ export default async function servers() {
     execFileSync(program, ['generate', '--data-dir', join(full, 'data'), ...week], { stdio: 'ignore' });
     process.env.FULL = await start(full, running);
     process.env.INGEST = join(full, 'collector.sock');
-    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour()]);
+    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour(), ...agent()]);
     await applied(process.env.FULL);
     process.env.EMPTY = await start(folder(home, 'empty'), running);
   } catch (error) {
@@ -62,7 +62,10 @@ async function applied(url: string) {
     const waiting = /^api_sessions_log_unapplied_bytes (\d+)/m.exec(metrics)?.[1];
     if (
       waiting === '0' &&
-      (await total(url, `host="hostile.example" OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`)) === SENT
+      (await total(
+        url,
+        `host IN ("hostile.example","tools.example") OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`,
+      )) === SENT
     )
       return;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -71,7 +74,7 @@ async function applied(url: string) {
 }
 
 /** Parts of sessions that are sent. */
-const SENT = hostile().length + 3;
+const SENT = hostile().length + 4;
 
 /** Sessions that a filter leaves. */
 export async function total(url: string, filter: string): Promise<number> {

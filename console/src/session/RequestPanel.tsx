@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef } from 'react';
 import type { Request } from '../api/client';
 import { term } from '../filter/text';
+import { Go } from '../shell/Go';
 import { Pick } from '../shell/Pick';
 import { legible } from '../show/legible';
 import { bytes, took } from '../show/numbers';
@@ -73,6 +74,14 @@ function Known({ request }: { request: Request }) {
     value && <Pick term={term(field, value)} value={value} className={styles.whole} />;
   return (
     <div className={styles.known}>
+      <Go
+        to="/sessions/$id"
+        params={{ id: request.session_id }}
+        search={{ day: request.ts.slice(0, 10) }}
+        className={styles.session}
+      >
+        Its session
+      </Go>
       <p className={styles.line}>
         <strong>{legible(request.method, 40)}</strong>{' '}
         {legible(`${request.scheme}://${request.host}${request.path}`, 2000)}

@@ -1,12 +1,11 @@
-import { useHotkeys } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, type ReactNode, useCallback, useMemo, useState } from 'react';
 import type { Request, ToldPart } from '../api/client';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
 import { legible } from '../show/legible';
 import { count, span } from '../show/numbers';
+import { Rows } from '../show/Rows';
 import { useClock } from '../time/zone';
 import { type Change, fold, type Line } from './fold';
 import { RequestRow, RunRow } from './RequestRow';
@@ -24,27 +23,10 @@ interface Props {
   total: number | undefined;
 }
 
-const ROW = 30;
-/** Lines that are left below when the next page is asked for. */
-const AHEAD = 100;
-
-/** The sequence, equal calls folded: only the lines that are seen are on the page. */
+/** The sequence, equal calls folded. */
 export function RequestTable({ requests, parts, folding, shown, onShow, more, onMore, total }: Props) {
-  const scroller = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const lines = useMemo(() => fold(requests, parts, open, folding), [requests, parts, open, folding]);
-  const virtual = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW,
-    getItemKey: (n) => lines[n]?.key ?? n,
-    overscan: 12,
-  });
-  const rows = virtual.getVirtualItems();
-  const last = rows.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && last >= lines.length - AHEAD) onMore();
-  }, [more, last, lines.length, onMore]);
   const onRun = useCallback((first: string) => {
     setOpen((was) => {
       const now = new Set(was);
@@ -52,69 +34,45 @@ export function RequestTable({ requests, parts, folding, shown, onShow, more, on
       return now;
     });
   }, []);
-  const move = (by: number) => {
-    const focused = document.activeElement?.closest<HTMLElement>('[data-index]');
-    let at = focused ? Number(focused.dataset.index) + by : 0;
-    while (lines[at] && lines[at]?.kind !== 'request' && lines[at]?.kind !== 'run') at += by < 0 ? -1 : 1;
-    if (!lines[at]) return;
-    virtual.scrollToIndex(at, { align: 'auto' });
-    requestAnimationFrame(() =>
-      scroller.current
-        ?.querySelector<HTMLElement>(`[data-index="${at}"] [data-toggle]`)
-        ?.focus({ preventScroll: true }),
-    );
-  };
-  useHotkeys([
-    ['j', () => move(1)],
-    ['k', () => move(-1)],
-  ]);
   return (
-    <div className={styles.scroller} ref={scroller} role="table" aria-label="Requests" aria-rowcount={total ?? -1}>
-      <div role="rowgroup" className={styles.head}>
-        <div role="row" className={styles.columns}>
-          <span role="columnheader">Time</span>
-          <span role="columnheader" className={`number ${styles.since}`}>
-            After
-          </span>
-          <span role="columnheader">Request</span>
-          <span role="columnheader" className="number">
-            Status
-          </span>
-          <span role="columnheader" className={`number ${styles.beside}`}>
-            Took <span>usually</span>
-          </span>
-          <span role="columnheader" className={`number ${styles.beside} ${styles.size}`}>
-            Size <span>usually</span>
-          </span>
-          <span role="columnheader" className={styles.params}>
-            Parameters
-          </span>
-        </div>
-      </div>
-      <div role="rowgroup" className={styles.body} style={{ height: virtual.getTotalSize() }}>
-        {rows.map(({ index, key, start }) => {
-          const line = lines[index];
-          if (!line) return null;
-          return (
-            <div
-              key={key}
-              ref={virtual.measureElement}
-              data-index={index}
-              className={styles.place}
-              style={{ transform: `translateY(${start}px)` }}
-              role="presentation"
-            >
-              <Shown
-                line={line}
-                index={index}
-                shown={line.kind === 'request' && line.request.id === shown}
-                onShow={onShow}
-                onRun={onRun}
-              />
-            </div>
-          );
-        })}
-      </div>
+    <Rows
+      label="Requests"
+      known={lines.length}
+      total={total}
+      keyOf={(n) => lines[n]?.key ?? String(n)}
+      head={<Head />}
+      row={(n) => {
+        const line = lines[n];
+        const chosen = line?.kind === 'request' && line.request.id === shown;
+        return line && <Shown line={line} index={n} shown={chosen} onShow={onShow} onRun={onRun} />;
+      }}
+      stops={(n) => lines[n]?.kind === 'request' || lines[n]?.kind === 'run'}
+      more={more}
+      onMore={onMore}
+    />
+  );
+}
+
+function Head() {
+  return (
+    <div role="row" className={styles.columns}>
+      <span role="columnheader">Time</span>
+      <span role="columnheader" className={`number ${styles.since}`}>
+        After
+      </span>
+      <span role="columnheader">Request</span>
+      <span role="columnheader" className="number">
+        Status
+      </span>
+      <span role="columnheader" className={`number ${styles.beside}`}>
+        Took <span>usually</span>
+      </span>
+      <span role="columnheader" className={`number ${styles.beside} ${styles.size}`}>
+        Size <span>usually</span>
+      </span>
+      <span role="columnheader" className={styles.params}>
+        Parameters
+      </span>
     </div>
   );
 }
@@ -164,7 +122,7 @@ const Shown = memo(function Shown({ line, index, shown, onShow, onRun }: ShownPr
   return <RequestRow line={line} index={index} time={clock.exact(line.request.ts)} shown={shown} onShow={onShow} />;
 });
 
-function Mark({ index, className, children }: { index: number; className?: string; children: React.ReactNode }) {
+function Mark({ index, className, children }: { index: number; className?: string; children: ReactNode }) {
   return (
     <div role="row" aria-rowindex={index + 2} className={`${styles.mark} ${className ?? ''}`}>
       <div role="cell" className="cut">

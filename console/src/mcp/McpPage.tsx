@@ -1,0 +1,161 @@
+import { ActionIcon, Checkbox, Skeleton, Tooltip } from '@mantine/core';
+import { IconDownload } from '@tabler/icons-react';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useCallback, useEffect, useMemo } from 'react';
+import { address } from '../api/client';
+import { AskBar } from '../filter/AskBar';
+import { and, asFilter, joined, split, term } from '../filter/text';
+import type { McpSearch } from '../router';
+import { RequestPanel } from '../session/RequestPanel';
+import { useLive } from '../sessions/useLive';
+import { Pick } from '../shell/Pick';
+import { legible } from '../show/legible';
+import { count, counted } from '../show/numbers';
+import { Problem } from '../show/Problem';
+import { TopList } from '../stats/TopList';
+import { asked } from '../time/window';
+import { Calls } from './Calls';
+import styles from './McpPage.module.css';
+import { callsQuestion, countQuestion, errorsQuestion, ofCalls, wrongFilter } from './questions';
+
+const TOPS = [
+  ['mcp.server', 'Servers', 'None.'],
+  ['mcp.method', 'Methods', 'None.'],
+  ['mcp.primitive', 'Tools, prompts, resources', 'No call names one.'],
+  ['user', 'Users', 'No call names a user.'],
+  ['role', 'Roles', 'No call names a role.'],
+] as const;
+
+const FAILED = 'mcp.error:*';
+
+/** What AI agents call. All of its state stands in the address. */
+export function McpPage() {
+  const search = useSearch({ from: '/mcp' });
+  const navigate = useNavigate({ from: '/mcp' });
+  const change = useCallback(
+    (to: Partial<McpSearch>, replace = false) => navigate({ search: (now) => ({ ...now, ...to }), replace }),
+    [navigate],
+  );
+  const question = useMemo(() => ofCalls(search), [search]);
+  const list = useInfiniteQuery(callsQuestion(question));
+  const counts = useQuery(countQuestion(question));
+  const live = useLive(search.live === '1', question, ['calls', 'calls/count', 'top']);
+  const calls = useMemo(() => list.data?.pages.flatMap(({ requests }) => requests) ?? [], [list.data]);
+  const wrong = wrongFilter(list.error, search.filter);
+  const { fetchNextPage } = list;
+  const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
+  const onShow = useCallback((request: string | undefined) => change({ request }, true), [change]);
+  const move = (by: number) => {
+    const next = calls[calls.findIndex(({ id }) => id === search.request) + by]?.id;
+    if (next) onShow(next);
+  };
+  const { terms } = split(search.filter ?? '');
+  useEffect(() => {
+    document.title = 'AI agents – API Sessions';
+  }, []);
+  return (
+    <div className={styles.page}>
+      <h1 className="unseen">Calls of AI agents</h1>
+      <AskBar
+        asked={search}
+        wrong={wrong}
+        busy={list.isFetching && !list.isFetchingNextPage}
+        live={live}
+        onFilter={(text) => change({ filter: asFilter(text) })}
+        onAsk={change}
+        onLive={(live) => change({ live }, true)}
+      >
+        <Checkbox
+          size="xs"
+          label="Only errors"
+          checked={terms.includes(FAILED)}
+          onChange={(event) =>
+            change({
+              filter: event.currentTarget.checked
+                ? and(search.filter, FAILED)
+                : joined({ terms: terms.filter((one) => one !== FAILED), join: 'AND' }) || undefined,
+            })
+          }
+        />
+        <span role="status" className={styles.told}>
+          {counts.data && !wrong && <strong>{counted(counts.data.count, 'call')}</strong>}
+        </span>
+        <Tooltip label="All of the calls as CSV">
+          <ActionIcon
+            component="a"
+            variant="default"
+            size={30}
+            aria-label="CSV"
+            href={address('/requests.csv', {
+              ...asked(search),
+              filter: question.filter,
+              noise: search.noise === 'show' ? 'show' : undefined,
+            })}
+            download
+          >
+            <IconDownload size={16} />
+          </ActionIcon>
+        </Tooltip>
+      </AskBar>
+      {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
+      {list.isPending && <Skeleton height={300} m="md" role="status" aria-label="Loading" />}
+      {list.data && !list.error && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
+      {calls.length > 0 && !list.error && (
+        <div className={styles.columns}>
+          <div className={styles.side}>
+            {TOPS.slice(0, 3).map(([by, title, none]) => (
+              <TopList key={by} asked={question} by={by} title={title} none={none} />
+            ))}
+            <Errors asked={search} />
+            {TOPS.slice(3).map(([by, title, none]) => (
+              <TopList key={by} asked={question} by={by} title={title} none={none} />
+            ))}
+          </div>
+          <div className={styles.sequence}>
+            <Calls
+              calls={calls}
+              shown={search.request}
+              onShow={onShow}
+              more={list.hasNextPage && !list.isFetchingNextPage}
+              onMore={onMore}
+              total={counts.data && counts.data.count + 1}
+            />
+          </div>
+        </div>
+      )}
+      {search.request && <RequestPanel id={search.request} onClose={() => onShow(undefined)} onMove={move} />}
+    </div>
+  );
+}
+
+/** The commonest errors that calls were answered with. */
+function Errors({ asked }: { asked: McpSearch }) {
+  const { data } = useQuery(errorsQuestion(asked));
+  return (
+    <section className={styles.errors} aria-label="Errors">
+      <h2>Errors of this time</h2>
+      {data && !data.length && <p className="quiet">Every call worked.</p>}
+      {data?.slice(0, 8).map(({ value, requests }) => (
+        <div key={value} className={styles.error}>
+          <Pick term={term('mcp.error', value)} value={value}>
+            {legible(value, 120)}
+          </Pick>
+          <span>{count(requests)}</span>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Nothing({ filtered }: { filtered: boolean }) {
+  return (
+    <div className={styles.nothing}>
+      <h2>No call of an AI agent {filtered ? 'fits the filter' : 'in this time'}</h2>
+      <p className="quiet">
+        Requests with a header Mcp-… are read as calls of the Model Context Protocol where sessions are on; what they
+        were called with is told with <code>wallarm_session_mcp arguments</code>.
+      </p>
+    </div>
+  );
+}

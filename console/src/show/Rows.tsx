@@ -1,0 +1,77 @@
+import { useHotkeys } from '@mantine/hooks';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { type ReactNode, useEffect, useRef } from 'react';
+import styles from './Rows.module.css';
+
+interface Props {
+  label: string;
+  /** Rows that are known. */
+  known: number;
+  /** Rows in all, as far as that is known. */
+  total: number | undefined;
+  keyOf(n: number): string;
+  head: ReactNode;
+  row(n: number): ReactNode;
+  /** Whether keys stop at the row: not at what only divides. */
+  stops?(n: number): boolean;
+  more: boolean;
+  onMore(): void;
+}
+
+const ROW = 30;
+/** Rows that are left below when the next page is asked for. */
+const AHEAD = 100;
+
+/** A table of many rows: only those that are seen are on the page. `j` and `k` go down and up. */
+export function Rows({ label, known, total, keyOf, head, row, stops, more, onMore }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: known,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    getItemKey: keyOf,
+    overscan: 12,
+  });
+  const rows = virtual.getVirtualItems();
+  const last = rows.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (more && last >= known - AHEAD) onMore();
+  }, [more, last, known, onMore]);
+  const move = (by: 1 | -1) => {
+    const focused = document.activeElement?.closest<HTMLElement>('[data-index]');
+    let at = focused ? Number(focused.dataset.index) + by : 0;
+    while (at >= 0 && at < known && stops?.(at) === false) at += by;
+    if (at < 0 || at >= known) return;
+    virtual.scrollToIndex(at, { align: 'auto' });
+    requestAnimationFrame(() =>
+      scroller.current
+        ?.querySelector<HTMLElement>(`[data-index="${at}"] [data-toggle]`)
+        ?.focus({ preventScroll: true }),
+    );
+  };
+  useHotkeys([
+    ['j', () => move(1)],
+    ['k', () => move(-1)],
+  ]);
+  return (
+    <div className={styles.scroller} ref={scroller} role="table" aria-label={label} aria-rowcount={total ?? -1}>
+      <div role="rowgroup" className={styles.head}>
+        {head}
+      </div>
+      <div role="rowgroup" className={styles.body} style={{ height: virtual.getTotalSize() }}>
+        {rows.map(({ index, key, start }) => (
+          <div
+            key={key}
+            ref={virtual.measureElement}
+            data-index={index}
+            className={styles.place}
+            style={{ transform: `translateY(${start}px)` }}
+            role="presentation"
+          >
+            {row(index)}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
