@@ -10,6 +10,7 @@ import * as address from './address';
 import type { Question } from './filter/AskBar';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
+import type { Window } from './time/window';
 
 /** What all pages keep in their address. */
 export interface CommonSearch {
@@ -54,6 +55,12 @@ export interface OverviewSearch extends CommonSearch, Question {
 export interface McpSearch extends CommonSearch, Question {
   /** The call that is shown in full. */
   request?: string;
+}
+
+/** What the page of a user keeps in its address. */
+export interface UsersSearch extends CommonSearch, Window {
+  /** Who, or the pseudonym; without it all users are listed. */
+  user?: string;
 }
 
 /** What the page of the nodes keeps in its address. */
@@ -147,8 +154,15 @@ const mcp = createRoute({
   component: lazyRouteComponent(() => import('./mcp/McpPage'), 'McpPage'),
 });
 
+const users = createRoute({
+  getParentRoute: () => root,
+  path: '/users',
+  validateSearch: only<UsersSearch>('user', 'last', 'from', 'to', 'tz'),
+  component: lazyRouteComponent(() => import('./user/UsersPage'), 'UsersPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session, overview, mcp, nodes]),
+  routeTree: root.addChildren([home, sessions, session, overview, users, mcp, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

@@ -69,6 +69,7 @@ const PICTURES: Picture[] = [
       await expect(page.getByText('"customer"')).toBeVisible();
     },
   },
+  { name: 'user', path: '/', search: { page: 'users', user: 'user-000003' }, until: '[aria-label=Addresses] a' },
   { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
 ];
 

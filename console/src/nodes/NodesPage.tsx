@@ -1,10 +1,11 @@
-import { Checkbox, Code, Skeleton } from '@mantine/core';
+import { Checkbox, Code } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { answer, api, type Node } from '../api/client';
 import { term } from '../filter/text';
 import { Go } from '../shell/Go';
+import { Loading } from '../show/Loading';
 import { legible } from '../show/legible';
 import { counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
@@ -135,16 +136,6 @@ function NoneYet() {
         api-sessions check http://127.0.0.1/
       </Code>
       <p className="quiet">The page looks again by itself.</p>
-    </div>
-  );
-}
-
-function Loading() {
-  return (
-    <div className={styles.page} role="status" aria-label="Loading">
-      <Skeleton height={28} mb="md" width={240} />
-      <Skeleton height={140} mb="md" />
-      <Skeleton height={140} />
     </div>
   );
 }

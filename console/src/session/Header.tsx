@@ -61,6 +61,11 @@ export function Header({ id, shown, actions }: { id: string; shown: Whole; actio
           {first ? <Name value={first.value} hashed={first.hashed} /> : legible(parts[0]?.ips[0] ?? id)}
           {users > 1 && <span className="quiet"> and {counted(users - 1, 'other user')}</span>}
         </h1>
+        {user && (
+          <Go to="/users" search={{ user: user.value }} className={styles.back}>
+            All of this user
+          </Go>
+        )}
         {roles.slice(0, ROOM).map(({ value, hashed }) => (
           <span key={value} className={styles.role}>
             <Pick term={term('role', value)} value={value} what="Role">

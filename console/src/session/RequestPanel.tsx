@@ -110,26 +110,6 @@ function Known({ request }: { request: Request }) {
             </div>
           )}
         </Fact>
-        <Fact title="Endpoint">{picked('endpoint', request.endpoint)}</Fact>
-        <Fact title="Address">
-          {picked('ip', request.ip)} {picked('country', request.country)} {picked('network', request.network)}{' '}
-          {request.network_label && <span className="quiet">{legible(request.network_label)}</span>}
-        </Fact>
-        <Fact title="User-Agent">{picked('user_agent', request.user_agent)}</Fact>
-        <Fact title="Key">
-          {legible(key.name, 80)}{' '}
-          <Pick term={term('key.value', key.value)} value={key.value} className={styles.whole} />
-          <div className="quiet">
-            {legible(key.source, 200)}
-            {key.hashed && ', a pseudonym'}
-          </div>
-        </Fact>
-        <Fact title="Protocol">{picked('proto', request.proto)}</Fact>
-        <Fact title="Application">{picked('application', request.application)}</Fact>
-        <Fact title="Node">{picked('node', request.node)}</Fact>
-        <Fact title="Noise">{request.noise ? 'yes, by a rule' : 'no'}</Fact>
-        {labels.length > 0 && <Fact title="Labels">{labels.map((label) => legible(label)).join(', ')}</Fact>}
-        <Fact title="Id">{picked('id', request.id)}</Fact>
       </dl>
       {attacks.map(({ type, point, payload, engine, blocked }) => (
         <section key={`${type} ${point}`} className={styles.attack}>
@@ -178,6 +158,31 @@ function Known({ request }: { request: Request }) {
           </dl>
         </section>
       )}
+      <section>
+        <h3>From where, to where</h3>
+        <dl className={styles.facts}>
+          <Fact title="Endpoint">{picked('endpoint', request.endpoint)}</Fact>
+          <Fact title="Address">
+            {picked('ip', request.ip)} {picked('country', request.country)} {picked('network', request.network)}{' '}
+            {request.network_label && <span className="quiet">{legible(request.network_label)}</span>}
+          </Fact>
+          <Fact title="User-Agent">{picked('user_agent', request.user_agent)}</Fact>
+          <Fact title="Key">
+            {legible(key.name, 80)}{' '}
+            <Pick term={term('key.value', key.value)} value={key.value} className={styles.whole} />
+            <div className="quiet">
+              {legible(key.source, 200)}
+              {key.hashed && ', a pseudonym'}
+            </div>
+          </Fact>
+          <Fact title="Protocol">{picked('proto', request.proto)}</Fact>
+          <Fact title="Application">{picked('application', request.application)}</Fact>
+          <Fact title="Node">{picked('node', request.node)}</Fact>
+          <Fact title="Noise">{request.noise ? 'yes, by a rule' : 'no'}</Fact>
+          {labels.length > 0 && <Fact title="Labels">{labels.map((label) => legible(label)).join(', ')}</Fact>}
+          <Fact title="Id">{picked('id', request.id)}</Fact>
+        </dl>
+      </section>
       <section>
         <h3>Notes</h3>
         <Notes key={request.id} session={request.session_id} request={request.id} />

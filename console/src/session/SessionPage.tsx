@@ -8,6 +8,7 @@ import { FilterBox } from '../filter/FilterBox';
 import { and, asFilter, split } from '../filter/text';
 import type { SessionSearch } from '../router';
 import { Go } from '../shell/Go';
+import { Loading } from '../show/Loading';
 import { legible } from '../show/legible';
 import { count, counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
@@ -273,16 +274,6 @@ function OtherDay({ id, day }: { id: string; day: string }) {
       <Go to="/sessions/$id" params={{ id }}>
         All of its days
       </Go>
-    </div>
-  );
-}
-
-function Loading() {
-  return (
-    <div className={styles.loading} role="status" aria-label="Loading">
-      <Skeleton height={60} mb="md" />
-      <Skeleton height={110} mb="md" />
-      <Skeleton height={300} />
     </div>
   );
 }

@@ -1,8 +1,8 @@
 import { Menu } from '@mantine/core';
-import { IconCopy, IconFilter, IconFilterOff } from '@tabler/icons-react';
+import { IconCopy, IconFilter, IconFilterOff, IconUser } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
-import { and, negated } from '../filter/text';
+import { and, negated, term as termOf } from '../filter/text';
 import { legible } from '../show/legible';
 import styles from './Pick.module.css';
 
@@ -95,6 +95,14 @@ export function PickedMenu() {
         <Menu.Item leftSection={<IconFilterOff size={15} />} onClick={() => picked && filter(negated(picked.term))}>
           Only without this
         </Menu.Item>
+        {picked && picked.term === termOf('user', picked.value) && (
+          <Menu.Item
+            leftSection={<IconUser size={15} />}
+            onClick={() => navigate({ to: '/users', search: { user: picked.value } })}
+          >
+            All of this user
+          </Menu.Item>
+        )}
         <Menu.Item
           leftSection={<IconCopy size={15} />}
           onClick={() => picked && navigator.clipboard?.writeText(picked.value)}

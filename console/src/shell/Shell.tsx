@@ -10,6 +10,7 @@ import { ZoneSelect } from './ZoneSelect';
 const PAGES = [
   { to: '/sessions', title: 'Sessions' },
   { to: '/overview', title: 'Overview' },
+  { to: '/users', title: 'Users' },
   { to: '/mcp', title: 'AI agents' },
   { to: '/nodes', title: 'Nodes' },
 ] as const;

@@ -9,6 +9,7 @@ import { legible } from '../show/legible';
 import { Name } from '../show/Name';
 import { count, share, shortCount } from '../show/numbers';
 import { Problem } from '../show/Problem';
+import { isPseudonym } from '../user/pseudonym';
 import { topQuestion } from './questions';
 import styles from './TopList.module.css';
 
@@ -22,6 +23,8 @@ interface Props {
 }
 
 const TOP = 8;
+/** Fields whose values may be pseudonyms. */
+const NAMES = ['user', 'role'];
 /** A share of answers 4xx or 5xx that is told in words. */
 const MANY = 0.05;
 
@@ -55,7 +58,11 @@ function Row({ group, by, all, most }: { group: Group; by: string; all: number; 
   return (
     <div className={styles.row}>
       <Pick term={by === 'status' ? `status=${value}` : term(by, value)} value={value} className={styles.name}>
-        {by === 'endpoint' ? <Endpoint text={value} host /> : <Name value={value} hashed={isPseudonym(by, value)} />}
+        {by === 'endpoint' ? (
+          <Endpoint text={value} host />
+        ) : (
+          <Name value={value} hashed={NAMES.includes(by) && isPseudonym(value)} />
+        )}
       </Pick>
       <span className={styles.number} title={told}>
         {refused > requests * MANY && <span className={styles.refused}>{share(refused, requests)} 4xx </span>}
@@ -70,6 +77,3 @@ function Row({ group, by, all, most }: { group: Group; by: string; all: number; 
     </div>
   );
 }
-
-/** Statistics do not tell what left the node as a pseudonym; it has a shape of its own. */
-const isPseudonym = (by: string, value: string) => (by === 'user' || by === 'role') && /^[0-9a-f]{32}$/.test(value);
