@@ -161,8 +161,15 @@ const users = createRoute({
   component: lazyRouteComponent(() => import('./user/UsersPage'), 'UsersPage'),
 });
 
+const grouping = createRoute({
+  getParentRoute: () => root,
+  path: '/grouping',
+  validateSearch: only<CommonSearch & Question>('filter', 'last', 'from', 'to', 'noise', 'live', 'tz'),
+  component: lazyRouteComponent(() => import('./grouping/GroupingPage'), 'GroupingPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session, overview, users, mcp, nodes]),
+  routeTree: root.addChildren([home, sessions, session, overview, users, mcp, grouping, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

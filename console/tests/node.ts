@@ -141,6 +141,19 @@ export function story(): Event[] {
   }));
 }
 
+/** A session of many: the key of a partner, from six places; and sessions of a key that is another with each request. */
+export function keys(): Event[] {
+  const key = ['request.header.X-Api-Key', 'partner', '19df80137a8089dc55d97c951a6a2b2d', true];
+  const sid = randomBytes(16);
+  const six = Array.from({ length: 6 }, (_, n) =>
+    event({ sid, key, host: 'keys.example', ip: `198.51.100.${n}`, ua: `agent ${n}` }),
+  );
+  const nonces = Array.from({ length: 25 }, (_, n) =>
+    event({ key: ['request.header.X-Nonce', 'nonce', `${n}`, false], host: 'keys.example' }),
+  );
+  return [...six, ...nonces].map((one, n) => ({ at: yesterday(6) + n * 1000, ...one }));
+}
+
 /** Calls of an AI agent, and what a hostile one would call. */
 export function agent(): Event[] {
   const own = {
@@ -186,7 +199,16 @@ export function reports(): Event[] {
     queue,
     drops: { queue_full: 0 },
     spool: { bytes: 0, parts: 0, max: 1_073_741_824 },
-    plans: [],
+    plans: [
+      {
+        keys: [
+          { source: 'request.header.X-Api-Key', name: 'partner', group: '$host', show: false },
+          { source: 'response.body.json.token', name: 'token', group: '', show: false },
+        ],
+        builtin_keys: true,
+        contexts: [{ source: 'request.header.Authorization.jwt.payload.sub', name: 'sub', kind: 'user', hashed: true }],
+      },
+    ],
     ...changes,
   });
   return [
@@ -199,9 +221,22 @@ export function reports(): Event[] {
     }),
     report('edge-3', 610, { kid: Buffer.from('00c0ffee', 'hex') }),
     report('edge-4', 710),
-    ...Object.values(HOSTILE).map((value, n) =>
-      report(value.slice(0, 3000), 900 + n, { version: value, nginx: value, drops: { [value]: 1 } }),
-    ),
+    ...Object.values(HOSTILE)
+      // A report of over 64 KiB is refused.
+      .map((value) => value.slice(0, 3000))
+      .map((value, n) =>
+        report(value, 900 + n, {
+          version: value,
+          nginx: value,
+          drops: { [value]: 1 },
+          plans: [
+            {
+              keys: [{ source: value, name: value, group: value, show: true }],
+              contexts: [{ name: value, kind: value }],
+            },
+          ],
+        }),
+      ),
   ];
 }
 

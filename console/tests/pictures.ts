@@ -70,6 +70,13 @@ const PICTURES: Picture[] = [
     },
   },
   { name: 'user', path: '/', search: { page: 'users', user: 'user-000003' }, until: '[aria-label=Addresses] a' },
+  {
+    name: 'grouping',
+    path: '/',
+    search: { page: 'grouping', filter: 'NOT host="hostile.example"' },
+    until: '[aria-label="Plans of the nodes"] ol',
+    ready: () => send(process.env.INGEST ?? '', reports().slice(0, 2), 'wallarm.node'),
+  },
   { name: 'session-narrow', path: '/', search: { page: `sessions/${STORY}` }, width: 390, until: '[data-index]' },
 ];
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { agent, hostile, NEIGHBOUR, neighbour, send, story } from './node';
+import { agent, hostile, keys, NEIGHBOUR, neighbour, send, story } from './node';
 
 const program = join(process.env.API_SESSIONS_BIN ?? '../build/bin', 'api-sessions');
 
@@ -21,7 +21,7 @@ export default async function servers() {
     execFileSync(program, ['generate', '--data-dir', join(full, 'data'), ...week], { stdio: 'ignore' });
     process.env.FULL = await start(full, running);
     process.env.INGEST = join(full, 'collector.sock');
-    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour(), ...agent()]);
+    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour(), ...agent(), ...keys()]);
     await applied(process.env.FULL);
     process.env.EMPTY = await start(folder(home, 'empty'), running);
   } catch (error) {
@@ -64,7 +64,7 @@ async function applied(url: string) {
       waiting === '0' &&
       (await total(
         url,
-        `host IN ("hostile.example","tools.example") OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`,
+        `host IN ("hostile.example","tools.example","keys.example") OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`,
       )) === SENT
     )
       return;
@@ -74,7 +74,7 @@ async function applied(url: string) {
 }
 
 /** Parts of sessions that are sent. */
-const SENT = hostile().length + 4;
+const SENT = hostile().length + 30;
 
 /** Sessions that a filter leaves. */
 export async function total(url: string, filter: string): Promise<number> {

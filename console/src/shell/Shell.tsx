@@ -12,6 +12,7 @@ const PAGES = [
   { to: '/overview', title: 'Overview' },
   { to: '/users', title: 'Users' },
   { to: '/mcp', title: 'AI agents' },
+  { to: '/grouping', title: 'Grouping' },
   { to: '/nodes', title: 'Nodes' },
 ] as const;
 
