@@ -1,4 +1,4 @@
-//! Where batches go: the value of `wallarm_session_collector`.
+//! Where batches go: the first value of `wallarm_session_collector`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use shipper::Address;
 /// Longest path that fits a unix socket's address (sun_path, with its end).
 const SOCKET_PATH: usize = 107;
 
-/// Reads an address: `unix:/path`, or a loopback address and port.
+/// Reads an address: `unix:/path`, or an IP address and port.
 pub(crate) fn parse(text: &str) -> Result<Address, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
@@ -24,11 +24,8 @@ pub(crate) fn parse(text: &str) -> Result<Address, String> {
     if address.port() == 0 {
         return Err(format!("\"{text}\" has no port, expected one from 1 to 65535"));
     }
-    if !address.ip().to_canonical().is_loopback() {
-        return Err(format!(
-            "\"{text}\" is another machine, which needs TLS, and this version has none yet: \
-             expected \"unix:/path\" or a loopback address such as \"127.0.0.1:24224\""
-        ));
+    if address.ip().is_unspecified() {
+        return Err(format!("\"{text}\" is no machine's address, expected one such as \"127.0.0.1:24224\""));
     }
     Ok(Address::Tcp(address))
 }

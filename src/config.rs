@@ -18,8 +18,9 @@ use nginx_sys::{
     ngx_uint_t,
 };
 use ngx::http::HttpModuleConfExt;
-use shipper::Address;
+use shipper::{Address, Security};
 
+use crate::collector::Collector;
 use crate::entropy::random_bytes;
 use crate::guard::guard;
 use crate::headers::{RequestHeaders, ResponseHeaders};
@@ -41,7 +42,7 @@ pub(crate) struct MainConf {
     /// Sessions are on somewhere: without that, no handler is installed and no thread started.
     pub(crate) used: bool,
     pub(crate) status_used: bool,
-    pub(crate) collectors: Vec<Address>,
+    pub(crate) collectors: Vec<Collector>,
     pub(crate) secret: Option<Secret>,
     pub(crate) node: Option<String>,
     pub(crate) queue: Option<Queue>,
@@ -136,9 +137,10 @@ impl MainConf {
     }
 
     /// The collectors to try, in order.
-    pub(crate) fn collectors(&self) -> Vec<Address> {
+    pub(crate) fn collectors(&self) -> Vec<Collector> {
         if self.collectors.is_empty() {
-            return vec![Address::Unix(PathBuf::from(DEFAULT_COLLECTOR))];
+            let address = Address::Unix(PathBuf::from(DEFAULT_COLLECTOR));
+            return vec![Collector { address, security: Security::default() }];
         }
         self.collectors.clone()
     }

@@ -134,6 +134,8 @@ counters! {
     Counter connects = "collector_connections_total",
     /// Attempts to connect that failed.
     Counter connect_failures = "collector_connection_failures_total",
+    /// Connections to a collector that were lost after they were made.
+    Counter disconnects = "collector_disconnections_total",
     /// Bodies that were not looked at, as there was no memory for them.
     Counter bodies_given_up = "bodies_given_up_total",
     /// Values that were too long to copy.
@@ -157,7 +159,9 @@ pub(crate) struct Shared {
     /// 1 while the log has said that the collector is out of reach and not yet that it is back:
     /// all workers notice, one says it.
     pub(crate) unreachable_said: Count,
-    /// The same of the spool and its disk.
+    /// 1 while the log has said that events go to another collector than the first.
+    pub(crate) failover_said: Count,
+    /// The same as of the collector, of the spool and its disk.
     pub(crate) spool_fails_said: Count,
     /// Which cycle of this master has begun last.
     pub(crate) cycle: Count,
@@ -285,6 +289,7 @@ pub(crate) fn begin_cycle() -> std::io::Result<()> {
     if let Some(shared) = shared() {
         // A new configuration may name another collector, and its log begins anew.
         shared.unreachable_said.set(0);
+        shared.failover_said.set(0);
         shared.spool_fails_said.set(0);
         shared.spool_bytes.set(0);
         shared.cycle.add(1);

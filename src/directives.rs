@@ -25,7 +25,7 @@ use crate::args::{self, Args};
 use crate::config::{self, MainConf, Naming};
 use crate::guard::guard;
 use crate::location::{LocConf, Switch};
-use crate::{collector_address, core_module, log, spool_directory, status};
+use crate::{collector, core_module, log, spool_directory, status};
 
 /// What NGINX takes for "the configuration is wrong" (NGX_CONF_ERROR in src/core/ngx_conf_file.h).
 pub(crate) const FAILED: *mut c_char = ptr::without_provenance_mut(usize::MAX);
@@ -341,20 +341,13 @@ fn mcp(conf: &mut LocConf, args: &Args, _: Reading) -> Result<(), String> {
     once(&mut conf.mcp, mode)
 }
 
-fn collector(conf: &mut MainConf, args: &Args, _: Reading) -> Result<(), String> {
-    const LATER: [&str; 3] = ["tls", "insecure_plain", "shared_key_file"];
-    if let Some(option) = args.options().first() {
-        let word = option.split('=').next().unwrap_or_default();
-        return Err(match LATER.contains(&word) {
-            true => format!("has the option \"{option}\", which this version does not know yet"),
-            false => unknown_option(option, "none"),
-        });
-    }
-    let address = collector_address::parse(args.first())?;
-    if conf.collectors.contains(&address) {
+fn collector(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), String> {
+    let full_path = |name: &str| full_path(reading, name, Below::Configuration);
+    let collector = collector::read(args.first(), args.options(), full_path)?;
+    if conf.collectors.iter().any(|other| other.address == collector.address) {
         return Err(format!("names \"{}\" twice", args.first()));
     }
-    conf.collectors.push(address);
+    conf.collectors.push(collector);
     Ok(())
 }
 

@@ -15,7 +15,8 @@ use capture::{NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer, PushError};
 use shipper::{
-    Batch, Clock, Options, Pushed, Shipper, SpoolOptions, SpoolStatus, Status, SystemClock, SystemNet, Until,
+    Batch, Clock, Failure, Options, Pushed, SecureNet, Shipper, SpoolOptions, SpoolStatus, Status, SystemClock,
+    SystemNet, Until,
 };
 use spool::OsDisk;
 use wire::EventTime;
@@ -40,7 +41,7 @@ const STACK: usize = 512 << 10;
 
 /// The thread before it runs.
 pub(crate) struct Flusher {
-    shipper: Shipper<SystemNet>,
+    shipper: Shipper<SecureNet<SystemNet>>,
     intake: Intake,
     say: Sender<Said>,
     about: About,
@@ -74,16 +75,20 @@ impl Flusher {
         let facts = conf.facts.clone().ok_or("the configuration was not finished")?;
         let queue = conf.queue.unwrap_or_default();
         let batch = conf.batch.unwrap_or_default();
+        let collectors = conf.collectors();
+        let addresses = collectors.iter().map(|collector| collector.address.clone()).collect();
+        let secured = collectors.into_iter().map(|collector| (collector.address, collector.security)).collect();
+        let net = SecureNet::new(SystemNet, secured, facts.name.clone());
         let options = Options {
             batch_size: batch.events,
             batch_interval: batch.interval,
             zstd: batch.zstd,
             max_held: queue.memory,
-            ..Options::new(conf.collectors(), instance)
+            ..Options::new(addresses, instance)
         };
         let random = u64::from_be_bytes(crate::entropy::random_bytes());
         let now = Instant::now();
-        let mut shipper = Shipper::new(SystemNet, options, random, now);
+        let mut shipper = Shipper::new(net, options, random, now);
         if let Some(spool) = &conf.spool {
             let options = SpoolOptions { max_bytes: spool.max, wall: now_micros() };
             shipper = shipper.with_spool(OsDisk::unchecked(spool.directory.clone()), options, now);
@@ -204,6 +209,7 @@ impl Flusher {
         last.ack_timeouts.carry(get(&shipped.ack_timeouts), &counters.ack_timeouts);
         last.connects.carry(get(&shipped.connects), &counters.connects);
         last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
+        last.disconnects.carry(get(&shipped.disconnects), &counters.disconnects);
         let undecoded = self.intake.undecoded;
         if undecoded != last.undecoded {
             let grown = undecoded.each().zip(last.undecoded.each()).map(|((.., now), (.., before))| now - before);
@@ -276,18 +282,35 @@ impl Said {
 
     fn log_way(way: &Status) {
         let unreachable = counters::shared().map(|shared| &shared.unreachable_said);
+        let elsewhere = counters::shared().map(|shared| &shared.failover_said);
         match way {
-            Status::Unreachable { address, reason } if begins(unreachable) => {
-                let text = format!(
-                    "wallarm sessions: the collector {address} cannot be reached ({reason}); requests are \
-                     served, events wait in memory, it is tried again"
-                );
-                log::cycle(log::Level::Error, &text);
+            Status::Unreachable(Failure { address, reason }) => {
+                if begins(unreachable) {
+                    let text = format!(
+                        "wallarm sessions: the collector {address} cannot be reached ({reason}); requests are \
+                         served, events wait in memory, it is tried again"
+                    );
+                    log::cycle(log::Level::Error, &text);
+                }
             }
-            Status::Connected { address } if ends(unreachable) => {
-                log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
+            Status::Connected { address, instead_of: None } => {
+                let was_elsewhere = ends(elsewhere);
+                if ends(unreachable) || was_elsewhere {
+                    log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
+                }
             }
-            Status::Unreachable { .. } | Status::Connected { .. } => {}
+            Status::Connected { address, instead_of: Some(Failure { address: other, reason }) } => {
+                let was_unreachable = ends(unreachable);
+                if begins(elsewhere) {
+                    let text = format!(
+                        "wallarm sessions: the collector {other} cannot be reached ({reason}); events go to \
+                         {address}, those before it are tried again"
+                    );
+                    log::cycle(log::Level::Error, &text);
+                } else if was_unreachable {
+                    log::cycle(log::Level::Notice, &format!("wallarm sessions: the collector {address} is reached"));
+                }
+            }
         }
     }
 }
@@ -358,7 +381,7 @@ struct About {
 }
 
 impl About {
-    fn report(&self, intake: &Intake, shipper: &Shipper<SystemNet>) -> wire::NodeReport {
+    fn report(&self, intake: &Intake, shipper: &Shipper<SecureNet<SystemNet>>) -> wire::NodeReport {
         let shipped = shipper.counters();
         let link = &intake.link;
         wire::NodeReport {
@@ -414,6 +437,7 @@ struct Published {
     ack_timeouts: Carried,
     connects: Carried,
     connect_failures: Carried,
+    disconnects: Carried,
     undecoded: Undecoded,
 }
 

@@ -13,6 +13,7 @@
 mod args;
 mod bodies;
 mod clock;
+mod collector;
 mod collector_address;
 mod config;
 mod context;

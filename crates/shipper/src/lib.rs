@@ -10,11 +10,15 @@
 //!   only when its ack came; until then it is sent again, after each reconnect, under the same id
 //!   and with the same bytes. Its memory goes only when that is so, or when it is durable in the spool.
 //! - A chunk id is never used twice, by any worker at any time.
+//! - Of several collectors the first that works is used. Going back to it loses no ack and repeats no chunk: it
+//!   waits until nothing is under way.
 //! - Chunks leave in the order in which they were closed, but those from the spool: they come the oldest first
 //!   and one at a time, when none else is to be written.
 //! - What is held is bounded: nothing is pulled while [`Options::max_held`] is reached, so that the
 //!   caller's queue fills up, and drops there, where drops are counted.
 //! - An entry is encoded into the bytes that go to the socket: no second copy.
+//!
+//! [`SecureNet`] adds TLS and shared keys to a network.
 //!
 //! Left to others: what events say, and the queue in front.
 #![forbid(unsafe_code)]
@@ -26,6 +30,7 @@ mod link;
 mod net;
 mod options;
 mod outbox;
+mod secure;
 mod ship;
 #[cfg(feature = "simulation")]
 pub mod simulation;
@@ -37,6 +42,7 @@ pub use clock::{Clock, SystemClock};
 pub use counters::Counters;
 pub use net::{Address, Conn, Net};
 pub use options::Options;
-pub use ship::{Left, Shipper, Status, Step, Until};
+pub use secure::{SecureConn, SecureNet, Security};
+pub use ship::{Failure, Left, Shipper, Status, Step, Until};
 pub use spooled::{MIN_SPOOL, SpoolOptions, SpoolStatus};
 pub use system::{SystemConn, SystemNet};

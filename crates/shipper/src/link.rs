@@ -1,4 +1,5 @@
-//! The way to a collector: which address, connecting, giving up, waiting before the next try.
+//! The way to a collector: which address, connecting, giving up, waiting before the next try, and going back to
+//! an earlier address while a later one is in use.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::{Address, Conn, Counters, Net, Options, Status};
+use crate::{Address, Conn, Counters, Failure, Net, Options, Status};
 
 /// A new connection counts as good after so long, when nothing waits for an ack.
 const PROVEN_AFTER: Duration = Duration::from_secs(1);
@@ -20,16 +21,39 @@ enum State<C> {
     Up { conn: C, since: Instant, proven: bool },
 }
 
+/// The way back to an address before the one in use.
+enum Return<C> {
+    /// Not tried until then.
+    Waiting(Instant),
+    /// As above.
+    Connecting { conn: C, deadline: Instant },
+    /// Taken as soon as nothing waits for its ack on the connection in use.
+    Ready(C),
+}
+
+/// How much less often earlier addresses are tried, at most, when they take connections and no chunks.
+const RARER: u32 = 16;
+
 pub(crate) struct Link<N: Net> {
     net: N,
     addresses: Vec<Address>,
     connect_timeout: Duration,
     backoff: (Duration, Duration),
+    return_interval: Duration,
     rng: Rng,
     counters: Arc<Counters>,
     state: State<N::Conn>,
     /// The address in use, or to be tried next.
     at: usize,
+    back: Return<N::Conn>,
+    /// The address that `back` is about.
+    back_at: usize,
+    /// By how much earlier addresses are tried less often.
+    rarer: u32,
+    /// Whether the connection in use is one that was gone back to.
+    returned: bool,
+    /// Why the last address that failed did.
+    failure: Option<Failure>,
     /// How often all addresses failed since a connection was good.
     rounds: u32,
     told: Option<Status>,
@@ -43,10 +67,16 @@ impl<N: Net> Link<N> {
             addresses: options.addresses.clone(),
             connect_timeout: options.connect_timeout,
             backoff: (options.backoff_min, options.backoff_max),
+            return_interval: options.return_interval,
             rng,
             counters,
             state: State::Waiting(now),
             at: 0,
+            back: Return::Waiting(now),
+            back_at: 0,
+            rarer: 1,
+            returned: false,
+            failure: None,
             rounds: 0,
             told: None,
             untold: None,
@@ -76,9 +106,67 @@ impl<N: Net> Link<N> {
                 return None;
             }
         }
+        if self.at > 0 && matches!(self.state, State::Up { .. }) {
+            self.look_back(now);
+        }
         match &mut self.state {
             State::Up { conn, .. } => Some(conn),
             _ => None,
+        }
+    }
+
+    /// Goes on with the way back.
+    fn look_back(&mut self, now: Instant) {
+        match &mut self.back {
+            Return::Waiting(until) if now < *until => return,
+            Return::Waiting(_) => {
+                let Some(address) = self.addresses.get(self.back_at) else { return };
+                match self.net.connect(address) {
+                    Ok(conn) => self.back = Return::Connecting { conn, deadline: now + self.connect_timeout },
+                    Err(_) => return self.put_off_return(now),
+                }
+            }
+            Return::Connecting { .. } | Return::Ready(_) => {}
+        }
+        let Return::Connecting { conn, deadline } = &mut self.back else { return };
+        match conn.is_up() {
+            Ok(true) => {
+                let back = std::mem::replace(&mut self.back, Return::Waiting(now));
+                if let Return::Connecting { conn, .. } = back {
+                    self.back = Return::Ready(conn);
+                }
+            }
+            Ok(false) if now < *deadline => {}
+            Ok(false) | Err(_) => self.put_off_return(now),
+        }
+    }
+
+    /// The earlier address does not work: the next time the one behind it is tried.
+    fn put_off_return(&mut self, now: Instant) {
+        Counters::add(&self.counters.connect_failures, 1);
+        let next = self.back_at + 1;
+        self.plan_return(if next < self.at { next } else { 0 }, now);
+    }
+
+    fn plan_return(&mut self, to: usize, now: Instant) {
+        self.back_at = to;
+        self.back = Return::Waiting(now + self.jittered(self.return_interval.saturating_mul(self.rarer)));
+    }
+
+    /// Whether an earlier address takes connections again: nothing more is to be sent on this one.
+    pub(crate) fn may_return(&self) -> bool {
+        matches!(self.back, Return::Ready(_)) && self.is_up()
+    }
+
+    /// Goes back to it. On the connection in use nothing may wait for an ack.
+    pub(crate) fn go_back(&mut self, now: Instant) {
+        let back = std::mem::replace(&mut self.back, Return::Waiting(now));
+        if let Return::Ready(conn) = back {
+            Counters::add(&self.counters.connects, 1);
+            self.at = self.back_at;
+            self.returned = true;
+            self.plan_return(0, now);
+            self.state = State::Up { conn, since: now, proven: false };
         }
     }
 
@@ -91,10 +179,15 @@ impl<N: Net> Link<N> {
                 let state = std::mem::replace(&mut self.state, State::Waiting(now));
                 if let State::Connecting { conn, .. } = state {
                     self.state = State::Up { conn, since: now, proven: false };
+                    self.returned = false;
+                    self.plan_return(0, now);
                 }
             }
             Ok(false) if now < *deadline => {}
-            Ok(false) => self.connect_failed("no connection in time", now),
+            Ok(false) => {
+                let missing = conn.waits_for();
+                self.connect_failed(missing, now);
+            }
             Err(error) => self.connect_failed(&error.to_string(), now),
         }
     }
@@ -114,6 +207,9 @@ impl<N: Net> Link<N> {
             self.rounds = 0;
             self.state = State::Waiting(now + self.jittered(self.backoff.0));
         } else {
+            if self.returned {
+                self.rarer = (self.rarer * 2).min(RARER);
+            }
             self.give_up(reason, now);
         }
     }
@@ -121,6 +217,8 @@ impl<N: Net> Link<N> {
     /// On to the next address; after the last one, wait.
     fn give_up(&mut self, reason: &str, now: Instant) {
         let address = self.addresses.get(self.at).map(ToString::to_string).unwrap_or_default();
+        let failure = Failure { address, reason: reason.to_owned() };
+        self.failure = Some(failure.clone());
         self.at += 1;
         if self.at < self.addresses.len() {
             self.state = State::Waiting(now);
@@ -131,8 +229,8 @@ impl<N: Net> Link<N> {
         let pause = min.saturating_mul(1 << self.rounds.min(16)).min(max);
         self.rounds = self.rounds.saturating_add(1);
         self.state = State::Waiting(now + self.jittered(pause));
-        if !matches!(self.told, Some(Status::Unreachable { .. })) {
-            self.untold = Some(Status::Unreachable { address, reason: reason.to_owned() });
+        if !matches!(self.told, Some(Status::Unreachable(_))) {
+            self.untold = Some(Status::Unreachable(failure));
         }
     }
 
@@ -146,6 +244,9 @@ impl<N: Net> Link<N> {
         if let State::Up { proven, .. } = &mut self.state {
             *proven = true;
             self.rounds = 0;
+            if self.returned {
+                self.rarer = 1;
+            }
         }
     }
 
@@ -161,20 +262,23 @@ impl<N: Net> Link<N> {
             && (*proven || nothing_waits && now >= *since + PROVEN_AFTER)
             && let Some(address) = self.addresses.get(self.at)
         {
-            let same = matches!(&self.told, Some(Status::Connected { address: told }) if told == address);
-            self.untold = (!same).then(|| Status::Connected { address: address.clone() });
+            let same = matches!(&self.told, Some(Status::Connected { address: told, .. }) if told == address);
+            let instead_of = self.failure.clone().filter(|_| self.at > 0);
+            self.untold = (!same).then(|| Status::Connected { address: address.clone(), instead_of });
         }
         let change = self.untold.take()?;
         self.told = Some(change.clone());
         Some(change)
     }
 
-    /// When something happens that needs no byte from outside; `None` while connected.
-    pub(crate) fn next_event(&self, poll: Duration, now: Instant) -> Option<Instant> {
-        match &self.state {
-            State::Waiting(until) => Some(*until),
-            State::Connecting { deadline, .. } => Some((*deadline).min(now + poll)),
-            State::Up { .. } => None,
+    /// When to look at it again: at a connection that is up, at `look`; at one that comes up, after `poll`.
+    pub(crate) fn next_event(&self, poll: Duration, look: Instant, now: Instant) -> Instant {
+        match (&self.state, &self.back) {
+            (State::Waiting(until), _) => *until,
+            (State::Connecting { deadline, .. }, _) => (*deadline).min(now + poll),
+            (State::Up { .. }, Return::Waiting(until)) if self.at > 0 => look.min(*until),
+            (State::Up { .. }, Return::Connecting { .. }) => look.min(now + poll),
+            (State::Up { .. }, _) => look,
         }
     }
 }

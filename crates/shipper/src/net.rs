@@ -37,6 +37,11 @@ pub trait Conn {
     /// Whether the connection is up by now. An error when it failed.
     fn is_up(&mut self) -> io::Result<bool>;
 
+    /// What is missing while it is not up, for whoever gives it up.
+    fn waits_for(&self) -> &'static str {
+        "no connection in time"
+    }
+
     /// Writes some of `bytes` and tells how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 

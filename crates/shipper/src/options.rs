@@ -32,6 +32,8 @@ pub struct Options {
     pub backoff_min: Duration,
     /// How long to wait at most.
     pub backoff_max: Duration,
+    /// How often the collectors before the one in use are tried.
+    pub return_interval: Duration,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             connect_timeout: Duration::from_secs(5),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(5),
+            return_interval: Duration::from_secs(30),
         }
     }
 

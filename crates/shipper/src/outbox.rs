@@ -103,6 +103,11 @@ impl Outbox {
         self.offset == 0
     }
 
+    /// Whether no byte went out on this connection that waits for an ack.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.untouched() == 0
+    }
+
     /// Bytes of chunks that wait for their acks.
     pub(crate) fn sent_bytes(&self) -> usize {
         self.sent_bytes

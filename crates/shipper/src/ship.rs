@@ -34,14 +34,20 @@ pub enum Status {
     Connected {
         /// Where it is.
         address: Address,
+        /// One before it, which does not; `None` when it is the first.
+        instead_of: Option<Failure>,
     },
-    /// No address works. It goes on being tried.
-    Unreachable {
-        /// The last one tried.
-        address: String,
-        /// Why it does not work.
-        reason: String,
-    },
+    /// No address works, the last one tried for this reason. It goes on being tried.
+    Unreachable(Failure),
+}
+
+/// An address that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which one.
+    pub address: String,
+    /// Why not.
+    pub reason: String,
 }
 
 /// What a step leaves to the caller.
@@ -288,6 +294,10 @@ impl<N: Net, D: Disk> Shipper<N, D> {
     /// Takes acks, then sends. A connection that fails is left to the link.
     fn exchange(&mut self, now: Instant) {
         let acks = self.take_acks(now);
+        if acks.is_ok() && self.link.may_return() && self.outbox.is_settled() {
+            self.link.go_back(now);
+            self.inbox.clear();
+        }
         if acks.is_ok() {
             self.fetch(now);
         }
@@ -353,7 +363,8 @@ impl<N: Net, D: Disk> Shipper<N, D> {
 
     fn send(&mut self, now: Instant) -> Result<(), String> {
         while let Some(bytes) = self.outbox.unwritten() {
-            if self.outbox.is_between_chunks() && self.outbox.sent_bytes() >= self.options.max_unacked() {
+            let enough = self.outbox.sent_bytes() >= self.options.max_unacked() || self.link.may_return();
+            if self.outbox.is_between_chunks() && enough {
                 break;
             }
             let Some(conn) = self.link.conn(now) else {
@@ -387,10 +398,8 @@ impl<N: Net, D: Disk> Shipper<N, D> {
 
     /// Leaves aside when something is due for the spool: it is no sooner than the next look at the connection.
     fn next_wake(&self, now: Instant) -> Instant {
-        let link = self
-            .link
-            .next_event(POLL, now)
-            .unwrap_or_else(|| now + if self.outbox.is_empty() { IDLE_POLL } else { POLL });
+        let look = now + if self.outbox.is_empty() { IDLE_POLL } else { POLL };
+        let link = self.link.next_event(POLL, look, now);
         self.batch.due().map_or(link, |due| link.min(due))
     }
 

@@ -29,9 +29,10 @@ const MAX_HELD: usize = 8000;
 impl Schedule {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let batch = rng.usize(1..40);
+        let (batch, zstd) = (rng.usize(1..40), rng.u32(0..8) == 0);
         let node = Node::new(seed, |options| {
             options.batch_size = batch;
+            options.zstd = zstd;
             options.max_held = MAX_HELD;
             options.addresses = vec![address(1)];
         });

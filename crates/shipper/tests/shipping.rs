@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use collector::{Collector, Node, address, record};
 use shipper::simulation::Faults;
-use shipper::{Batch, Clock, Left, Pushed, Status, Until};
+use shipper::{Batch, Clock, Failure, Left, Pushed, Status, Until};
 use wire::{EventTime, TAG_NODE, TAG_SESSIONS, write_ack};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -158,13 +158,66 @@ fn collectors_are_tried_in_order() {
         second.serve();
         third.serve();
     });
-    assert_eq!(changes, [Status::Connected { address: address(2) }]);
+    assert_eq!(changes, [Status::Connected { address: address(2), instead_of: Some(refused(1)) }]);
     second.die();
     node.add(1);
     let changes = node.run(SECOND * 2, || third.serve());
-    assert_eq!(changes, [Status::Connected { address: address(3) }]);
+    assert_eq!(changes, [Status::Connected { address: address(3), instead_of: Some(refused(2)) }]);
     assert_eq!((second.events(), third.events()), (vec![0], vec![1]));
     assert_eq!((second.connections, third.connections), (1, 1));
+}
+
+fn refused(port: u16) -> Failure {
+    Failure { address: address(port).to_string(), reason: "connection refused".into() }
+}
+
+#[test]
+fn the_first_collector_is_gone_back_to_without_sending_anything_twice() {
+    let mut node = Node::new(1, |options| options.addresses = vec![address(1), address(2)]);
+    node.net.set_faults(Faults { latency: SECOND / 20, ..Faults::default() });
+    let mut second = Collector::new(&node.net, &address(2));
+    node.add(1);
+    node.run(SECOND * 40, || second.serve());
+    assert_eq!(second.connections, 1, "tries do not disturb");
+    let mut first = Collector::new(&node.net, &address(1));
+    let mut changes = Vec::new();
+    for _ in 0..100 {
+        node.add(20);
+        changes.extend(node.run(SECOND / 2, || {
+            first.serve();
+            second.serve();
+        }));
+    }
+    node.run(SECOND * 2, || first.serve());
+    assert_eq!(changes, [Status::Connected { address: address(1), instead_of: None }]);
+    let (before, after) = (second.events(), first.events());
+    assert!([before.clone(), after.clone()].concat().into_iter().eq(0..2001), "each once, in order");
+    assert!(before.len() > 1 && after.len() > 1000, "{} and {}", before.len(), after.len());
+    let counters = node.shipper.counters();
+    assert_eq!((counters.disconnects.load(Relaxed), counters.resent_chunks.load(Relaxed)), (0, 0));
+}
+
+#[test]
+fn a_first_collector_that_takes_connections_and_no_chunks_is_tried_ever_less_often() {
+    let mut node = Node::new(1, |options| options.addresses = vec![address(1), address(2)]);
+    let mut second = Collector::new(&node.net, &address(2));
+    node.run(SECOND, || second.serve());
+    let mut first = Collector::new(&node.net, &address(1));
+    for _ in 0..1000 {
+        node.add(10);
+        node.run(SECOND, || {
+            first.receive();
+            second.serve();
+        });
+    }
+    assert!((2..8).contains(&first.connections), "{} connections in 1000 s", first.connections);
+    node.run(SECOND * 60, || {
+        first.receive();
+        second.serve();
+    });
+    let mut arrived = second.events();
+    arrived.sort_unstable();
+    assert!(arrived.into_iter().eq(0..10_000), "each once, by the one that works");
 }
 
 #[test]
@@ -172,12 +225,12 @@ fn an_absent_collector_is_told_once_and_asked_ever_less_often() {
     let mut node = Node::new(1, |_| {});
     node.add(10);
     let changes = node.run(SECOND * 60, || {});
-    assert_eq!(changes, [Status::Unreachable { address: "127.0.0.1:1".into(), reason: "connection refused".into() }]);
+    assert_eq!(changes, [Status::Unreachable(refused(1))]);
     let tries = node.shipper.counters().connect_failures.load(Relaxed);
     assert!((12..40).contains(&tries), "{tries} tries in a minute");
     let mut collector = Collector::new(&node.net, &address(1));
     let changes = node.run(SECOND * 10, || collector.serve());
-    assert_eq!(changes, [Status::Connected { address: address(1) }]);
+    assert_eq!(changes, [Status::Connected { address: address(1), instead_of: None }]);
     assert_eq!(collector.events().len(), 10);
 }
 
@@ -189,7 +242,7 @@ fn a_collector_that_accepts_and_closes_does_not_fill_the_log() {
         collector.hang_up();
     });
     assert!(collector.connections < 40, "{} connections in a minute", collector.connections);
-    assert!(matches!(changes.as_slice(), [Status::Unreachable { .. }]), "{changes:?}");
+    assert!(matches!(changes.as_slice(), [Status::Unreachable(_)]), "{changes:?}");
 }
 
 #[test]
@@ -198,7 +251,7 @@ fn a_collector_that_never_acknowledges_does_not_fill_the_log() {
     node.add(1);
     let changes = node.run(SECOND * 120, || drop(collector.receive()));
     assert!(changes.len() <= 2, "{changes:?}");
-    let Some(Status::Unreachable { reason, .. }) = changes.last() else { panic!("{changes:?}") };
+    let Some(Status::Unreachable(Failure { reason, .. })) = changes.last() else { panic!("{changes:?}") };
     assert_eq!(reason, "no ack within 10s");
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
-use shipper::{Address, Batch, Left, Options, Shipper, Status, SystemClock, SystemNet, Until};
+use shipper::{Address, Batch, Failure, Left, Options, Shipper, Status, SystemClock, SystemNet, Until};
 use wire::{EventTime, FrameReader, write_ack};
 
 /// Long enough for any machine; no test waits for it to pass.
@@ -87,7 +87,7 @@ fn a_socket_that_is_not_there_is_named_and_the_next_one_is_taken() {
     let options = Options::new(vec![absent.clone()], [1; 8]);
     let mut shipper: Shipper<SystemNet> = Shipper::new(SystemNet, options, 1, now);
     let change = shipper.step(now, &mut |_| false).change;
-    let Some(Status::Unreachable { address, reason }) = change else { panic!("{change:?}") };
+    let Some(Status::Unreachable(Failure { address, reason })) = change else { panic!("{change:?}") };
     assert_eq!(address, absent.to_string());
     assert!(reason.contains("No such file or directory"), "{reason}");
 }
@@ -107,6 +107,6 @@ fn a_refused_tcp_connect_is_told() {
         std::thread::sleep(Duration::from_millis(1));
         step.change
     });
-    let Some(Status::Unreachable { reason, .. }) = change else { panic!("{change:?}") };
+    let Some(Status::Unreachable(Failure { reason, .. })) = change else { panic!("{change:?}") };
     assert!(reason.contains("Connection refused"), "{reason}");
 }

@@ -3,7 +3,7 @@
 //! Reading: [`FrameReader`] takes bytes as they come from a connection and gives [`Frame`]s;
 //! [`Frame::entries`] walks the events in one. Writing: [`begin_packed`] and [`Packed::finish`] (or
 //! [`write_packed`]) make a PackedForward frame out of what [`write_entry`] wrote. [`write_ack`] and
-//! [`read_ack`] are the way back.
+//! [`read_ack`] are the way back. HELO, PING and PONG come before all that where a [`SharedKey`] is asked for.
 //!
 //! Invariants:
 //! - A frame costs memory for the bytes that came, never for those that were announced, and at most
@@ -11,19 +11,22 @@
 //! - No byte is looked at twice while a frame is incomplete, and nesting costs a counter, no stack.
 //! - A framing error ends the connection; a bad entry in a sound frame ends nothing ([`BadEntry`]).
 //!
-//! Left to a later step: the HELO/PING/PONG handshake with a shared key.
-//!
 //! Source: <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1> and v1.5.
 
 mod ack;
 mod compressor;
 mod frame;
+mod handshake;
 mod reader;
 mod scan;
 
 pub use ack::{read_ack, write_ack};
 pub use compressor::Compressor;
 pub use frame::{BadEntry, Entries, Entry, Frame};
+pub use handshake::{
+    Helo, NONCE, Ping, Pong, SharedKey, read_helo, read_ping, read_pong, write_helo, write_ping, write_pong,
+    write_refusal,
+};
 pub use reader::FrameReader;
 pub use scan::Broken;
 

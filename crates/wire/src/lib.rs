@@ -19,9 +19,10 @@ mod node;
 
 pub use event::{Attack, Event, Graphql, Key, KeyId, Mcp, Param, ParamKind, RecordError, RequestId, Seq, Who};
 pub use forward::{
-    BadEntry, Broken, Compressor, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, MAX_ENTRIES,
-    MAX_ENTRY, MAX_ENTRY_VALUES, MAX_FRAME, MAX_INFLATED, Packed, begin_packed, read_ack, write_ack, write_entry,
-    write_entry_head, write_packed,
+    BadEntry, Broken, Compressor, ENTRY_HEAD, Entries, Entry, EventTime, Frame, FrameError, FrameReader, Helo,
+    MAX_ENTRIES, MAX_ENTRY, MAX_ENTRY_VALUES, MAX_FRAME, MAX_INFLATED, NONCE, Packed, Ping, Pong, SharedKey,
+    begin_packed, read_ack, read_helo, read_ping, read_pong, write_ack, write_entry, write_entry_head, write_helo,
+    write_packed, write_ping, write_pong, write_refusal,
 };
 pub use lenient::escape;
 pub use node::{NodeReport, PlanContext, PlanKey, PlanReport, QueueReport};

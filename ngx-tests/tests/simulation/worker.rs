@@ -85,6 +85,7 @@ impl Worker {
         options.batch_interval = Duration::from_millis(rng.u64(1..2000));
         options.batch_bytes = rng.usize(500..20_000);
         options.max_held = rng.usize(2000..100_000);
+        options.zstd = rng.u32(0..8) == 0;
         let mut shipper = Shipper::new(net.clone(), options, rng.u64(..), net.now());
         if let Some(NodeSpool { disk, max_bytes }) = spool {
             let options = SpoolOptions { max_bytes: *max_bytes, wall: now.0 as u64 };

@@ -16,13 +16,7 @@ pub fn write_ack(out: &mut Vec<u8>, chunk: &str) {
 /// Reads one answer from the front of `bytes`: the chunk it acknowledges, and how many bytes it
 /// took. `None` when it is not all there yet.
 pub fn read_ack(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
-    let mut scanner = Scanner::new();
-    let end = match scanner.scan(bytes, MAX_ACK) {
-        Ok(_) if scanner.needs() > MAX_ACK as u64 => return Err(FrameError::Oversized { size: scanner.needs() }),
-        Ok(None) => return Ok(None),
-        Ok(Some(end)) => end,
-        Err(reason) => return Err(malformed(scanner.at(), reason)),
-    };
+    let Some(end) = whole(bytes)? else { return Ok(None) };
     let mut rest = bytes.get(..end).unwrap_or_default();
     let broken = |reason| malformed(0, reason);
     let Head::Map(pairs) = take_head(&mut rest).map_err(broken)? else {
@@ -39,6 +33,16 @@ pub fn read_ack(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
     Err(unexpected(bytes))
 }
 
+/// How many bytes the first value takes; `None` when it is not all there yet.
+pub(super) fn whole(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+    let mut scanner = Scanner::new();
+    match scanner.scan(bytes, MAX_ACK) {
+        Ok(_) if scanner.needs() > MAX_ACK as u64 => Err(FrameError::Oversized { size: scanner.needs() }),
+        Ok(end) => Ok(end),
+        Err(reason) => Err(malformed(scanner.at(), reason)),
+    }
+}
+
 /// The content of a str or bin value, when it is UTF-8.
 fn text(mut value: &[u8]) -> Option<&str> {
     match take_head(&mut value).ok()? {
@@ -52,6 +56,6 @@ fn malformed(at: usize, reason: Broken) -> FrameError {
 }
 
 fn unexpected(bytes: &[u8]) -> FrameError {
-    let found = Head::read(bytes).ok().flatten().map_or_else(|| "nothing".into(), |(head, _)| head.name());
+    let found = Head::found(bytes);
     FrameError::UnexpectedShape { place: "the answer", found, expected: "a map with the chunk under \"ack\"" }
 }

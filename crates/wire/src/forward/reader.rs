@@ -92,7 +92,7 @@ impl FrameReader {
                 return Ok(None);
             };
             if let Ok(Some((head, _))) = Head::read(bytes) {
-                check_start(head)?;
+                check_start(head, bytes)?;
             }
             let end = self.scanner.scan(bytes, MAX_FRAME).map_err(|reason| FrameError::Malformed {
                 at: self.passed + (self.start + self.scanner.at()) as u64,
@@ -134,12 +134,12 @@ impl FrameReader {
 }
 
 /// Tells a foreign protocol by its first byte, before megabytes of it are waited for.
-fn check_start(head: Head) -> Result<(), FrameError> {
+fn check_start(head: Head, bytes: &[u8]) -> Result<(), FrameError> {
     match head {
         Head::Nil | Head::Array(2..=4) => Ok(()),
-        other => Err(FrameError::UnexpectedShape {
+        _ => Err(FrameError::UnexpectedShape {
             place: "the message",
-            found: other.name(),
+            found: Head::found(bytes),
             expected: "an array of 2 to 4 that starts with a tag (Fluent Forward)",
         }),
     }

@@ -94,6 +94,22 @@ impl Head {
         }
     }
 
+    /// What to call what `bytes` begin with, which nobody expected: other protocols, and other parts of this
+    /// one, are told by their first bytes.
+    pub(super) fn found(bytes: &[u8]) -> String {
+        match bytes {
+            // A record of type alert or handshake, version 3 (RFC 8446, 5.1).
+            [0x15 | 0x16, 3, ..] => "TLS".into(),
+            [0x92, 0xa4, b'H', b'E', b'L', b'O', ..] => "HELO, with which a server asks for a shared key".into(),
+            [0x96, 0xa4, b'P', b'I', b'N', b'G', ..] => "PING, with which a client shows a shared key".into(),
+            _ => match Self::read(bytes) {
+                Ok(Some((head, _))) => head.name(),
+                Ok(None) => "nothing whole".into(),
+                Err(broken) => broken.to_string(),
+            },
+        }
+    }
+
     /// What to call it in a message.
     pub(super) fn name(self) -> String {
         match self {

@@ -89,6 +89,8 @@ fn what_is_just_within_a_limit_is_accepted() {
         "wallarm_session_spool spool max=16m;",
         "wallarm_session_spool spool max=100G;",
         "wallarm_session_collector localhost:65535;",
+        "wallarm_session_collector 192.0.2.1:1 insecure_plain;",
+        "wallarm_session_collector 127.0.0.1:1 insecure_plain;",
         "wallarm_session_collector [::1]:1;\nwallarm_session_collector [::ffff:127.0.0.1]:1;",
         "wallarm_session_collector unix:/a;\nwallarm_session_collector unix:/b;",
         "wallarm_session_key 'request.cookie.\"connect.sid\"' 'name=two words' \"group=a b\" show;",

@@ -320,11 +320,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "wallarm_session_collector 192.0.2.1:24224;",
-        r#""wallarm_session_collector" "192.0.2.1:24224" is another machine, which needs TLS, and this version has none yet: expected "unix:/path" or a loopback address such as "127.0.0.1:24224""#,
+        r#""wallarm_session_collector" "192.0.2.1:24224" is another machine, expected "tls", or "insecure_plain" where nobody else can read or change what is sent"#,
     ),
     row(
         "wallarm_session_collector 0.0.0.0:24224;",
-        r#""wallarm_session_collector" "0.0.0.0:24224" is another machine, which needs TLS, and this version has none yet: expected "unix:/path" or a loopback address such as "127.0.0.1:24224""#,
+        r#""wallarm_session_collector" "0.0.0.0:24224" is no machine's address, expected one such as "127.0.0.1:24224""#,
     ),
     row(
         "wallarm_session_collector unix:run/collector.sock;",
@@ -343,20 +343,68 @@ pub const ROWS: &[Row] = &[
         r#""wallarm_session_collector" names "localhost:1" twice"#,
     ),
     row(
-        "wallarm_session_collector 127.0.0.1:1 tls;",
-        r#""wallarm_session_collector" has the option "tls", which this version does not know yet"#,
-    ),
-    row(
-        "wallarm_session_collector 127.0.0.1:1 insecure_plain;",
-        r#""wallarm_session_collector" has the option "insecure_plain", which this version does not know yet"#,
-    ),
-    row(
-        "wallarm_session_collector 127.0.0.1:1 shared_key_file=a;",
-        r#""wallarm_session_collector" has the option "shared_key_file=a", which this version does not know yet"#,
-    ),
-    row(
         "wallarm_session_collector 127.0.0.1:1 tsl;",
-        r#""wallarm_session_collector" has the option "tsl", expected none"#,
+        r#""wallarm_session_collector" has the option "tsl", expected "tls", "ca=", "cert=", "key=", "name=", "shared_key_file=" or "insecure_plain""#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls=on;",
+        r#""wallarm_session_collector" has the option "tls=on", expected "tls", "ca=", "cert=", "key=", "name=", "shared_key_file=" or "insecure_plain""#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls tls;",
+        r#""wallarm_session_collector" says "tls" after it said that already, expected once"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls insecure_plain;",
+        r#""wallarm_session_collector" says both "tls" and "insecure_plain", expected one of them"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 ca=a;",
+        r#""wallarm_session_collector" says "ca=" without "tls", expected both"#,
+    ),
+    row(
+        "wallarm_session_collector 192.0.2.1:1 insecure_plain name=a;",
+        r#""wallarm_session_collector" says "name=" without "tls", expected both"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls cert=a;",
+        r#""wallarm_session_collector" says one of "cert=" and "key=", expected both"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls ca=;",
+        r#""wallarm_session_collector" has the option "ca=", expected a value behind it"#,
+    ),
+    row(
+        "wallarm_session_collector unix:/a tls;",
+        r#""wallarm_session_collector" "unix:/a" is guarded by the rights of its file, expected no option"#,
+    ),
+    row(
+        "wallarm_session_collector unix:/a shared_key_file=a;",
+        r#""wallarm_session_collector" "unix:/a" is guarded by the rights of its file, expected no option"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls ca=missing;",
+        r#""wallarm_session_collector" file "FOLDER/missing" cannot be read: No such file or directory (os error 2)"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls ca=/dev/null;",
+        r#""wallarm_session_collector" file "/dev/null" is no file"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls ca=nginx.conf;",
+        r#""wallarm_session_collector" file "FOLDER/nginx.conf" holds no certificate, expected PEM (-----BEGIN CERTIFICATE-----)"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 tls 'name=a b';",
+        r#""wallarm_session_collector" has the name "a b", expected that of a host, as in the collector's certificate"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 shared_key_file=missing;",
+        r#""wallarm_session_collector" file "FOLDER/missing" cannot be read: No such file or directory (os error 2)"#,
+    ),
+    row(
+        "wallarm_session_collector 127.0.0.1:1 shared_key_file=/dev/null;",
+        r#""wallarm_session_collector" file "/dev/null" is no file"#,
     ),
     // wallarm_session_secret
     row("wallarm_session_secret;", r#"invalid number of arguments in "wallarm_session_secret" directive"#),

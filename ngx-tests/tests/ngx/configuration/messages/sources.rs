@@ -4,8 +4,9 @@ use std::fs;
 
 use ngx_tests::folder;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "src/args.rs",
+    "src/collector.rs",
     "src/collector_address.rs",
     "src/config.rs",
     "src/directives.rs",
