@@ -59,6 +59,10 @@ reasons! {
         TooLarge = "too_large",
         /// A frame of more entries than allowed.
         TooManyEntries = "too_many_entries",
+        /// No TLS was agreed upon, or the certificate shown is not trusted.
+        Tls = "tls",
+        /// The shared key was not shown, or another one.
+        SharedKey = "shared_key",
         /// Nothing came for too long, or a frame was not whole for too long.
         Silent = "silent",
         /// The connection ended within a frame.

@@ -20,14 +20,14 @@ use crate::desk::{Desk, DeskError};
 use crate::endpoints::DecisionError;
 use crate::expiry;
 use crate::geo::{Geo, GeoError};
-use crate::ingest::{self, Job, Journal, JournalStopped, JournalThread, Progress};
+use crate::ingest::{self, Entrance, Job, Journal, JournalStopped, JournalThread, Progress, Tls};
 use crate::metrics::Metrics;
 use crate::model::{Day, Micros};
 use crate::nodes::Nodes;
 use crate::noise::{Noise, NoiseError};
 use crate::readiness::Readiness;
 use crate::secret::{self, BadSecret};
-use crate::settings::{Address, Settings};
+use crate::settings::{Address, IngestGuard, Settings};
 use crate::shared::Shared;
 use crate::sockets::{self, BindError, Bound};
 use crate::store::duckdb::{DuckStore, Limits};
@@ -53,6 +53,9 @@ pub enum ServeError {
     /// The secret file cannot be used.
     #[error(transparent)]
     Secret(#[from] BadSecret),
+    /// A certificate or key of the ingest sockets cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] credentials::BadFile),
     /// What people added cannot be used.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -118,6 +121,7 @@ pub struct Server {
     shared: Shared,
     settings: Settings,
     ingest: Bound,
+    entrance: Entrance,
     api: Bound,
     journal: JournalThread,
     jobs: mpsc::Sender<Job>,
@@ -138,6 +142,7 @@ impl Server {
     /// Opens everything and binds the sockets.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
         let secret = settings.secret.as_deref().map(secret::read).transpose()?;
+        let entrance = entrance(&settings.ingest_guard)?;
         let data_dir = DataDir::open(&settings.data_dir, settings.create_data_dir)?;
         forget_closed(&data_dir, clock.as_ref())?;
         data_dir.probe()?;
@@ -168,8 +173,8 @@ impl Server {
         let log_days = LogDays::load(log_days_file.clone())
             .map_err(|source| ServeError::File { path: log_days_file.display().to_string(), source })?;
 
-        let ingest = sockets::bind(&settings.ingest).await?;
-        let api = sockets::bind(&settings.api).await?;
+        let ingest = sockets::bind(&settings.ingest, settings.ingest_guard.lets_others_in()).await?;
+        let api = sockets::bind(&settings.api, false).await?;
         let (jobs, queue) = mpsc::channel(JOBS);
         let journal = JournalThread {
             journal: Journal::new(log, Arc::clone(&metrics)).with_reserve(settings.disk_reserve),
@@ -201,7 +206,7 @@ impl Server {
         };
         let baselines = Arc::default();
         let shared = Shared { store, desk, secret, baselines, noise, nodes, metrics, readiness, clock };
-        Ok(Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir: data_dir })
+        Ok(Self { shared, settings, ingest, entrance, api, journal, jobs, apply, progress, _data_dir: data_dir })
     }
 
     /// What the API gets to see.
@@ -224,7 +229,11 @@ impl Server {
         let mut out = std::io::stdout().lock();
         // Nobody has to listen.
         for address in self.ingest_addresses() {
-            let _ = writeln!(out, "collector: ingest on {address}");
+            let over = match address {
+                Address::Tcp(_) if self.settings.ingest_guard.tls.is_some() => ", over TLS",
+                _ => "",
+            };
+            let _ = writeln!(out, "collector: ingest on {address}{over}");
         }
         for address in self.api_addresses() {
             let _ = match address {
@@ -237,15 +246,21 @@ impl Server {
 
     /// Works until `stop`, or until something that cannot be mended under way.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { shared, settings, ingest, api, journal, jobs, apply, progress, _data_dir } = self;
+        let Self { shared, settings, ingest, entrance, api, journal, jobs, apply, progress, _data_dir } = self;
         let mut journal = spawn("journal", move || journal.run())?;
         let mut apply = spawn("apply", move || apply.run())?;
         let figures = tokio::spawn(keep_baselines(shared.clone()));
         let (stopping, stopped) = watch::channel(false);
         let metrics = Arc::clone(&shared.metrics);
         let looking = tokio::spawn(ingest::keep_looking(jobs.downgrade()));
-        let mut nodes =
-            tokio::spawn(ingest::listen::serve(ingest, settings.ingest_connections, jobs, metrics, stopped.clone()));
+        let mut nodes = tokio::spawn(ingest::listen::serve(
+            ingest,
+            entrance,
+            settings.ingest_connections,
+            jobs,
+            metrics,
+            stopped.clone(),
+        ));
         let until = |mut stopped: watch::Receiver<bool>| async move {
             let _ = stopped.wait_for(|&stopped| stopped).await;
         };
@@ -296,6 +311,12 @@ impl Server {
         desk.close().await;
         failure.map_or(Ok(()), Err)
     }
+}
+
+fn entrance(guard: &IngestGuard) -> Result<Entrance, credentials::BadFile> {
+    let tls = guard.tls.clone().map(Tls::open).transpose()?;
+    let shared_key = guard.shared_key.as_deref().map(credentials::shared_key).transpose()?;
+    Ok(Entrance { tls, shared_key: shared_key.map(wire::SharedKey::new) })
 }
 
 fn open_log(

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub enum Address {
     /// Unix socket, mode 0660.
     Unix(PathBuf),
-    /// TCP; only loopback addresses are accepted while there is no access control.
+    /// TCP. For readers only loopback, while there is no access control; for nodes others too, where TLS
+    /// guards them or the configuration says that nothing does.
     Tcp(SocketAddr),
 }
 
@@ -23,6 +24,35 @@ impl fmt::Display for Address {
     }
 }
 
+/// What nodes that connect over TCP have to do first. Unix sockets are guarded by the rights of their files.
+#[derive(Clone, Debug, Default)]
+pub struct IngestGuard {
+    /// To speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// To show the key in this file.
+    pub shared_key: Option<PathBuf>,
+    /// An operator's word that others may connect without TLS.
+    pub insecure_plain: bool,
+}
+
+impl IngestGuard {
+    /// Whether addresses that other machines reach may be listened on.
+    pub fn lets_others_in(&self) -> bool {
+        self.tls.is_some() || self.insecure_plain
+    }
+}
+
+/// PEM files.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// What nodes are shown.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities of which nodes have to show a certificate; `None` when they need none.
+    pub client_ca: Option<PathBuf>,
+}
+
 /// All that `serve` needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -33,6 +63,8 @@ pub struct Settings {
     pub create_data_dir: bool,
     /// Where nodes connect to.
     pub ingest: Vec<Address>,
+    /// What they have to do first, over TCP.
+    pub ingest_guard: IngestGuard,
     /// Where readers connect to.
     pub api: Vec<Address>,
     /// Most bytes that the engine may use.
@@ -63,6 +95,7 @@ impl Default for Settings {
             data_dir: PathBuf::from("/var/lib/api-sessions"),
             create_data_dir: true,
             ingest: Vec::new(),
+            ingest_guard: IngestGuard::default(),
             api: Vec::new(),
             memory_limit: 512 << 20,
             threads: 2,

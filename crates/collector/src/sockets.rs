@@ -1,6 +1,6 @@
 //! The sockets that the server listens on, for nodes and for readers.
 //!
-//! Invariants: TCP only on loopback, as there is no access control yet; a socket file is replaced
+//! Invariants: TCP only on loopback where others are not let in; a socket file is replaced
 //! only when nobody answers on it.
 
 use std::io;
@@ -21,8 +21,7 @@ const BACKLOG: u32 = 1024;
 pub enum BindError {
     /// Others could reach it.
     #[error(
-        "{0} can be reached from other machines, and there is no access control yet: \
-         a loopback address or unix:/PATH would be right"
+        "{0} can be reached from other machines, and nothing guards it: a loopback address or unix:/PATH would be right"
     )]
     NotLoopback(Address),
     /// Another process answers there.
@@ -43,7 +42,7 @@ pub enum BindError {
 
 /// One bound socket. A unix socket is removed when it is dropped.
 pub enum Listener {
-    /// TCP on loopback.
+    /// TCP.
     Tcp(TcpListener),
     /// Unix socket, and its path.
     Unix(UnixListener, PathBuf),
@@ -60,8 +59,8 @@ pub enum Stream {
 /// Sockets that are bound, but not served yet.
 pub struct Bound(Vec<Listener>);
 
-/// Binds all `addresses`, or none.
-pub async fn bind(addresses: &[Address]) -> Result<Bound, BindError> {
+/// Binds all `addresses`, or none; `others`: other machines may reach them.
+pub async fn bind(addresses: &[Address], others: bool) -> Result<Bound, BindError> {
     let mut bound = Bound(Vec::new());
     for address in addresses {
         let refused = |source: io::Error| match source.kind() {
@@ -69,7 +68,7 @@ pub async fn bind(addresses: &[Address]) -> Result<Bound, BindError> {
             _ => BindError::Refused { address: address.clone(), source },
         };
         let listener = match address {
-            Address::Tcp(tcp) if !tcp.ip().to_canonical().is_loopback() => {
+            Address::Tcp(tcp) if !others && !tcp.ip().to_canonical().is_loopback() => {
                 return Err(BindError::NotLoopback(address.clone()));
             }
             Address::Tcp(tcp) => Listener::Tcp(TcpListener::bind(tcp).await.map_err(refused)?),

@@ -14,3 +14,4 @@ mod plain;
 mod record;
 mod secrecy;
 mod site;
+mod transport;

@@ -67,7 +67,7 @@ impl Server {
             clock: Arc::new(ManualClock::new(Micros(NOW))),
         };
         let addresses = [Address::Unix(folder.path().join("api.sock")), Address::Tcp(([127, 0, 0, 1], 0).into())];
-        let bound = bind(&addresses).await.unwrap();
+        let bound = bind(&addresses, false).await.unwrap();
         let port = bound.tcp_addresses()[0].port();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(bound.serve(router(shared, Limits::default()), async {

@@ -10,11 +10,16 @@ use super::ConfigError;
 use super::places::Surroundings;
 
 /// Every key there is.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 21] = [
     "data_dir",
     "runtime_dir",
     "ingest",
     "ingest_connections",
+    "ingest_tls_cert",
+    "ingest_tls_key",
+    "ingest_tls_client_ca",
+    "ingest_shared_key_file",
+    "ingest_insecure_plain",
     "listen",
     "socket",
     "store_memory",
@@ -50,6 +55,21 @@ pub struct Flags {
     /// Connections from nodes at a time [default: 1024]
     #[arg(long, value_name = "NUMBER")]
     pub ingest_connections: Option<String>,
+    /// Certificate that nodes are shown over TCP, as PEM: TLS is spoken with it, and only TLS [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub ingest_tls_cert: Option<String>,
+    /// Its private key, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub ingest_tls_key: Option<String>,
+    /// Authorities of which nodes have to show a certificate, as PEM [default: none is asked for]
+    #[arg(long, value_name = "FILE")]
+    pub ingest_tls_client_ca: Option<String>,
+    /// File with the key that nodes have to show over TCP [default: none is asked for]
+    #[arg(long, value_name = "FILE")]
+    pub ingest_shared_key_file: Option<String>,
+    /// Whether other machines may send without TLS: true or false [default: false]
+    #[arg(long, value_name = "BOOLEAN")]
+    pub ingest_insecure_plain: Option<String>,
     /// Where the REST API listens, may be repeated [default: 127.0.0.1:8484]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
@@ -97,6 +117,11 @@ impl Flags {
             "runtime_dir" => one(&self.runtime_dir),
             "ingest" => many(&self.ingest),
             "ingest_connections" => one(&self.ingest_connections),
+            "ingest_tls_cert" => one(&self.ingest_tls_cert),
+            "ingest_tls_key" => one(&self.ingest_tls_key),
+            "ingest_tls_client_ca" => one(&self.ingest_tls_client_ca),
+            "ingest_shared_key_file" => one(&self.ingest_shared_key_file),
+            "ingest_insecure_plain" => one(&self.ingest_insecure_plain),
             "listen" => many(&self.listen),
             "socket" => one(&self.socket),
             "store_memory" => one(&self.store_memory),
@@ -203,6 +228,10 @@ fn takes_list(key: &str) -> bool {
     matches!(key, "ingest" | "listen" | "geo")
 }
 
+fn takes_boolean(key: &str) -> bool {
+    key == "ingest_insecure_plain"
+}
+
 fn listed(value: &str) -> impl Iterator<Item = String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned)
 }
@@ -231,6 +260,7 @@ fn read_file(path: &Path) -> Result<BTreeMap<&'static str, Setting>, ConfigError
         let values = match value.get_ref() {
             DeValue::String(text) => vec![text.to_string()],
             DeValue::Integer(number) if number.radix() == 10 => vec![number.to_string()],
+            DeValue::Boolean(value) if takes_boolean(key) => vec![value.to_string()],
             DeValue::Array(items) if takes_list(key) => items
                 .iter()
                 .map(|item| match item.get_ref() {

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - A key or value that is not understood is an error that names key, value and place, and says
 //!   what would be right; nothing is guessed and nothing silently ignored.
-//! - Addresses are loopback or unix sockets: there is no access control yet.
+//! - Addresses are loopback or unix sockets: there is no access control yet. Those for nodes may be others where
+//!   TLS guards them, or the configuration says that nothing does.
 //!
 //! Reads files and makes no lasting thing but the run-time directory; directories of data and
 //! sockets are made by whoever uses them.
@@ -22,7 +23,7 @@ pub use layers::{Flags, KEYS, Origin};
 pub use places::{Surroundings, default_sockets};
 pub use values::{BadAddress, BadSize, LogFormat, Size};
 
-use crate::settings::{Address, Settings};
+use crate::settings::{Address, IngestGuard, Settings, TlsFiles};
 use layers::{Layers, Setting};
 
 /// Everything the server is told, checked.
@@ -96,12 +97,13 @@ impl Config {
             Some(path) => path,
             None => around.make_runtime_dir()?,
         };
+        let ingest_guard = ingest_guard(&layers)?;
         let ingest = match layers.get("ingest") {
-            Some(setting) => addresses(&setting)?,
+            Some(setting) => ingest_addresses(&setting, &ingest_guard)?,
             None => vec![Address::Unix(runtime_dir.join("collector.sock"))],
         };
         let mut api = match layers.get("listen") {
-            Some(setting) => addresses(&setting)?,
+            Some(setting) => addresses(&setting, values::local_address)?,
             None => vec![Address::Tcp(([127, 0, 0, 1], 8484).into())],
         };
         let socket = path(&layers, "socket")?.unwrap_or_else(|| runtime_dir.join("api.sock"));
@@ -114,6 +116,7 @@ impl Config {
             data_dir,
             create_data_dir,
             ingest,
+            ingest_guard,
             api,
             memory_limit: size(&layers, "store_memory", 64 << 20)?.unwrap_or(usual.memory_limit),
             threads: number(&layers, "store_threads", 256)?.unwrap_or(cores),
@@ -171,7 +174,8 @@ impl Config {
     ) -> Result<Option<PathBuf>, ConfigError> {
         let layers = Layers::read(flags, around)?;
         if let Some(setting) = layers.get("ingest") {
-            return Ok(addresses(&setting)?.into_iter().find_map(|address| match address {
+            let addresses = ingest_addresses(&setting, &ingest_guard(&layers)?)?;
+            return Ok(addresses.into_iter().find_map(|address| match address {
                 Address::Unix(path) => Some(path),
                 Address::Tcp(_) => None,
             }));
@@ -210,17 +214,51 @@ fn paths(setting: &Setting) -> Result<Vec<PathBuf>, ConfigError> {
     setting.values.iter().map(path).collect()
 }
 
-fn addresses(setting: &Setting) -> Result<Vec<Address>, ConfigError> {
+/// What nodes have to do over TCP.
+fn ingest_guard(layers: &Layers) -> Result<IngestGuard, ConfigError> {
+    let insecure_plain = match layers.get("ingest_insecure_plain") {
+        None => false,
+        Some(setting) => setting.single()?.parse().map_err(|_| setting.refused("true or false would be right"))?,
+    };
+    let [certificate, key, client_ca] = ["ingest_tls_cert", "ingest_tls_key", "ingest_tls_client_ca"];
+    // Each of them says TLS; none does without its others.
+    let needs = |of: &'static str, other: &str| match layers.get(of) {
+        Some(setting) => Err(setting.refused(format!("{other} is missing: a certificate and its key would be right"))),
+        None => Ok(None),
+    };
+    let tls = match (path(layers, certificate)?, path(layers, key)?, path(layers, client_ca)?) {
+        (Some(certificate), Some(key), client_ca) => Some(TlsFiles { certificate, key, client_ca }),
+        (Some(_), None, _) => needs(certificate, key)?,
+        (None, Some(_), _) => needs(key, certificate)?,
+        (None, None, _) => needs(client_ca, certificate)?,
+    };
+    Ok(IngestGuard { tls, shared_key: path(layers, "ingest_shared_key_file")?, insecure_plain })
+}
+
+fn ingest_addresses(setting: &Setting, guard: &IngestGuard) -> Result<Vec<Address>, ConfigError> {
+    let addresses = addresses(setting, values::address)?;
+    for (address, value) in addresses.iter().zip(&setting.values) {
+        if !guard.lets_others_in() && !values::is_local(address) {
+            return Err(setting.refused_value(
+                value,
+                "other machines could reach it, which needs TLS (ingest_tls_cert, ingest_tls_key), or the word \
+                 ingest_insecure_plain = true",
+            ));
+        }
+    }
+    Ok(addresses)
+}
+
+fn addresses<E: std::fmt::Display>(
+    setting: &Setting,
+    read: impl Fn(&str) -> Result<Address, E>,
+) -> Result<Vec<Address>, ConfigError> {
     if setting.values.is_empty() {
         return Err(
             setting.refused("the list is empty; an address such as 127.0.0.1:8484 or unix:/PATH would be right")
         );
     }
-    setting
-        .values
-        .iter()
-        .map(|value| values::address(value).map_err(|e| setting.refused_value(value, e.to_string())))
-        .collect()
+    setting.values.iter().map(|value| read(value).map_err(|e| setting.refused_value(value, e.to_string()))).collect()
 }
 
 fn data_dir(layers: &Layers, around: &Surroundings) -> Result<(PathBuf, bool), ConfigError> {

@@ -97,6 +97,11 @@ fn every_key_can_stand_in_each_place() {
         ("runtime_dir", "/runtime"),
         ("ingest", "127.0.0.1:24224"),
         ("ingest_connections", "7"),
+        ("ingest_tls_cert", "/cert.pem"),
+        ("ingest_tls_key", "/key.pem"),
+        ("ingest_tls_client_ca", "/ca.pem"),
+        ("ingest_shared_key_file", "/shared-key"),
+        ("ingest_insecure_plain", "true"),
         ("listen", "localhost:9"),
         ("socket", "/s.sock"),
         ("store_memory", "1g"),
@@ -148,7 +153,14 @@ fn a_refusal_names_key_value_file_line_and_what_would_be_right() {
             "listen = [\"0.0.0.0:80\"]",
             &["listen", "\"0.0.0.0:80\"", "line 2", "no loopback address", "no access control yet", "127.0.0.1:PORT"],
         ),
-        ("ingest = [\"192.0.2.1:24224\"]", &["ingest", "other machines"]),
+        ("ingest = [\"192.0.2.1:24224\"]", &["ingest", "\"192.0.2.1:24224\"", "other machines", "ingest_tls_cert"]),
+        ("ingest = [\"unix:/a\", \"0.0.0.0:24224\"]", &["ingest", "\"0.0.0.0:24224\"", "ingest_insecure_plain = true"]),
+        ("ingest_insecure_plain = \"yes\"", &["ingest_insecure_plain", "\"yes\"", "true or false"]),
+        ("ingest_tls_cert = \"/a\"", &["ingest_tls_cert", "ingest_tls_key is missing"]),
+        ("ingest_tls_key = \"/a\"", &["ingest_tls_key", "ingest_tls_cert is missing"]),
+        ("ingest_tls_client_ca = \"/a\"", &["ingest_tls_client_ca", "ingest_tls_cert is missing"]),
+        ("ingest_tls_cert = \"a\"", &["ingest_tls_cert", "absolute path"]),
+        ("ingest_shared_key_file = \"a\"", &["ingest_shared_key_file", "absolute path"]),
         ("listen = [\"example.org:80\"]", &["listen", "would be right"]),
         ("listen = []", &["listen", "empty"]),
         ("listen = [1]", &["listen", "a list of strings"]),
@@ -174,6 +186,23 @@ fn a_refusal_names_key_value_file_line_and_what_would_be_right() {
         for needle in needles.iter().chain([&"api-sessions.toml"]) {
             assert!(error.contains(needle), "{line}: {error} does not say {needle}");
         }
+    }
+}
+
+#[test]
+fn nodes_of_other_machines_are_let_in_by_tls_or_by_saying_that_nothing_guards() {
+    let root = tempfile::tempdir().unwrap();
+    let around = around(root.path());
+    let file = "ingest = [\"0.0.0.0:24224\", \"[2001:db8::1]:24224\"]\n";
+    for guard in ["ingest_tls_cert = \"/cert.pem\"\ningest_tls_key = \"/key.pem\"", "ingest_insecure_plain = true"] {
+        fs::write(&around.default_file, format!("{file}{guard}")).unwrap();
+        let config = Config::load(&Flags::default(), &around).unwrap();
+        assert_eq!(config.settings.ingest.len(), 2);
+        assert!(config.settings.ingest_guard.lets_others_in());
+    }
+    for guard in ["ingest_insecure_plain = false", "ingest_shared_key_file = \"/key\""] {
+        fs::write(&around.default_file, format!("{file}{guard}")).unwrap();
+        assert!(Config::load(&Flags::default(), &around).unwrap_err().to_string().contains("needs TLS"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the values of keys look like.
 
-use std::net::SocketAddr;
+use std::net::AddrParseError;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub enum BadAddress {
     Path,
 }
 
-/// An address to listen on: loopback with a port, or a unix socket.
+/// An address to listen on: an IP address with a port, or a unix socket.
 pub(super) fn address(text: &str) -> Result<Address, BadAddress> {
     if let Some(path) = text.strip_prefix("unix:") {
         if !path.starts_with('/') || path.len() > MAX_SOCKET_PATH || path.ends_with('/') {
@@ -39,11 +39,20 @@ pub(super) fn address(text: &str) -> Result<Address, BadAddress> {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
     };
-    let address: SocketAddr = numeric.parse().map_err(|_| BadAddress::Form)?;
-    if !address.ip().to_canonical().is_loopback() {
-        return Err(BadAddress::NotLoopback);
+    numeric.parse().map(Address::Tcp).map_err(|_: AddrParseError| BadAddress::Form)
+}
+
+/// The same, where only this machine may reach it.
+pub(super) fn local_address(text: &str) -> Result<Address, BadAddress> {
+    address(text).and_then(|address| if is_local(&address) { Ok(address) } else { Err(BadAddress::NotLoopback) })
+}
+
+/// Whether only this machine can reach it.
+pub(super) fn is_local(address: &Address) -> bool {
+    match address {
+        Address::Unix(_) => true,
+        Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
     }
-    Ok(Address::Tcp(address))
 }
 
 /// Bytes; written as a number with `k`, `m` or `g`, as in nginx.conf.

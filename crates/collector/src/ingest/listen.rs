@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::Frame;
 
-use super::{Append, Closed, Connection, Job};
+use super::entrance::Refused;
+use super::greeting::greet;
+use super::{Append, Closed, Connection, Entrance, Job};
 use crate::metrics::{CloseReason, Metrics};
 use crate::sockets::{Bound, Listener, Stream};
 
@@ -34,14 +36,20 @@ const READ: usize = 64 << 10;
 /// Frames that may take more are unpacked where waiting stops nobody else.
 const UNPACKED_ASIDE: usize = 256 << 10;
 /// What senders get: a node reports every 10 s, whatever its traffic.
-const PATIENCE: Patience =
-    Patience { idle: Duration::from_secs(120), frame: Duration::from_secs(60), answer: Duration::from_secs(30) };
+const PATIENCE: Patience = Patience {
+    greeting: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
+    frame: Duration::from_secs(60),
+    answer: Duration::from_secs(30),
+};
 /// The longest that connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// How long a sender may take.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
+    /// To agree on TLS, and to show the shared key.
+    greeting: Duration,
     /// Without a byte, while nothing is owed to it.
     idle: Duration,
     /// From a frame's first byte to its last.
@@ -52,6 +60,8 @@ struct Patience {
 
 /// What all connections share.
 struct Door {
+    entrance: Entrance,
+    refused: Refused,
     patience: Patience,
     jobs: mpsc::Sender<Job>,
     metrics: Arc<Metrics>,
@@ -64,12 +74,13 @@ struct Door {
 /// Takes connections until `stop` says so; then ends them, after what they sent is answered.
 pub async fn serve(
     bound: Bound,
+    entrance: Entrance,
     connections: usize,
     jobs: mpsc::Sender<Job>,
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 ) {
-    let door = Arc::new(Door::new(jobs, metrics, connections, PATIENCE));
+    let door = Arc::new(Door::new(entrance, jobs, metrics, connections, PATIENCE));
     let mut accepting = JoinSet::new();
     for listener in bound.into_listeners() {
         accepting.spawn(accept(listener, Arc::clone(&door), stop.clone()));
@@ -90,8 +101,8 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stop: watch::Receiver<b
                 let (door, stop) = (Arc::clone(&door), stop.clone());
                 open.spawn(async move {
                     match stream {
-                        Stream::Tcp(stream) => door.admit(stream, &peer, stop).await,
-                        Stream::Unix(stream) => door.admit(stream, &peer, stop).await,
+                        Stream::Tcp(stream) => door.admit(&peer, door.enter(stream, stop)).await,
+                        Stream::Unix(stream) => door.admit(&peer, door.converse(stream, stop, &[])).await,
                     }
                 });
             }
@@ -110,8 +121,16 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stop: watch::Receiver<b
 }
 
 impl Door {
-    fn new(jobs: mpsc::Sender<Job>, metrics: Arc<Metrics>, connections: usize, patience: Patience) -> Self {
+    fn new(
+        entrance: Entrance,
+        jobs: mpsc::Sender<Job>,
+        metrics: Arc<Metrics>,
+        connections: usize,
+        patience: Patience,
+    ) -> Self {
         Self {
+            entrance,
+            refused: Refused::default(),
             patience,
             jobs,
             metrics,
@@ -122,10 +141,39 @@ impl Door {
         }
     }
 
-    async fn admit<S>(&self, stream: S, peer: &str, stop: watch::Receiver<bool>)
+    /// Over TCP: TLS, the shared key, then the conversation.
+    async fn enter<S>(&self, stream: S, stop: watch::Receiver<bool>) -> Result<(), Closed>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        match &self.entrance.tls {
+            None => self.greet(stream, stop).await,
+            Some(tls) => self.greet(tls.accept(stream, self.patience.greeting).await?, stop).await,
+        }
+    }
+
+    async fn greet<S>(&self, mut stream: S, stop: watch::Receiver<bool>) -> Result<(), Closed>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let first = match &self.entrance.shared_key {
+            None => Vec::new(),
+            Some(key) => greet(&mut stream, key, self.patience.greeting).await?,
+        };
+        self.converse(stream, stop, &first).await
+    }
+
+    /// Takes chunks; `first` bytes were read already.
+    async fn converse<S>(&self, stream: S, stop: watch::Receiver<bool>, first: &[u8]) -> Result<(), Closed>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut conversation = Conversation { door: self, connection: Connection::default(), counted: 0 };
+        conversation.connection.receive(first);
+        conversation.run(stream, stop).await
+    }
+
+    async fn admit(&self, peer: &str, conversation: impl Future<Output = Result<(), Closed>>) {
         let Ok(_slot) = self.connections.try_acquire() else {
             self.metrics.closed.of(CloseReason::TooMany).add(1);
             tracing::warn!(peer, "a node's connection was refused: too many are open");
@@ -133,9 +181,7 @@ impl Door {
         };
         self.metrics.connections.add(1);
         tracing::debug!(peer, "a node connected");
-        let mut conversation = Conversation { door: self, connection: Connection::default(), counted: 0 };
-        let ended = conversation.run(stream, stop).await;
-        drop(conversation);
+        let ended = conversation.await;
         self.metrics.connections.sub(1);
         match ended {
             Ok(()) => tracing::debug!(peer, "a node's connection ended"),
@@ -143,6 +189,11 @@ impl Door {
                 self.metrics.closed.of(closed.reason).add(1);
                 let reason = closed.reason.as_str();
                 match closed.reason {
+                    CloseReason::Tls | CloseReason::SharedKey => {
+                        if let Some(others) = self.refused.count(Instant::now()) {
+                            tracing::warn!(peer, reason, others, "a node was refused: {closed}");
+                        }
+                    }
                     // A worker that ended, most likely; what it did not see acknowledged comes again.
                     CloseReason::Network | CloseReason::Silent => {
                         tracing::info!(peer, reason, "a node's connection broke: {closed}")
@@ -177,6 +228,8 @@ impl Conversation<'_> {
         let (done, mut durable) = mpsc::channel(UNDER_WAY);
         let mut buffer = vec![0; READ];
         let mut reading = true;
+        // What came with the greeting may be a whole frame.
+        self.submit(&done, &mut durable, &mut to).await?;
         let mut deadline = Instant::now() + self.patience();
         while reading || self.connection.waiting() > 0 {
             let may_read = reading && self.connection.waiting() < UNDER_WAY;
@@ -297,7 +350,12 @@ impl Conversation<'_> {
         if answers.is_empty() {
             return Ok(());
         }
-        match timeout(self.door.patience.answer, to.write_all(&answers)).await {
+        let sent = async {
+            to.write_all(&answers).await?;
+            // TLS may have kept some of it.
+            to.flush().await
+        };
+        match timeout(self.door.patience.answer, sent).await {
             Ok(Ok(())) => {
                 self.door.metrics.acked.add(acks);
                 Ok(())
@@ -340,18 +398,18 @@ mod tests {
     async fn admitted(patience: Patience, bytes: &[u8]) -> (Arc<Metrics>, mpsc::Receiver<Job>) {
         let (jobs, queue) = mpsc::channel(9);
         let metrics = Arc::new(Metrics::default());
-        let door = Door::new(jobs, Arc::clone(&metrics), 1, patience);
+        let door = Door::new(Entrance::default(), jobs, Arc::clone(&metrics), 1, patience);
         let (_stop, stopped) = watch::channel(false);
         let (mut node, ours) = duplex(64 << 10);
         node.write_all(bytes).await.unwrap();
-        door.admit(ours, "a node", stopped).await;
+        door.admit("a node", door.enter(ours, stopped)).await;
         (metrics, queue)
     }
 
     #[tokio::test]
     async fn a_sender_that_is_silent_or_stops_within_a_frame_is_let_go() {
-        let idle = Patience { idle: SHORT, frame: LONG, answer: LONG };
-        let stalled = Patience { idle: LONG, frame: SHORT, answer: LONG };
+        let idle = Patience { greeting: LONG, idle: SHORT, frame: LONG, answer: LONG };
+        let stalled = Patience { greeting: LONG, idle: LONG, frame: SHORT, answer: LONG };
         for (patience, bytes) in [(idle, &b""[..]), (idle, b"\xc0"), (stalled, b"\x92"), (stalled, b"\xc0\xc0\x92\xa1")]
         {
             let (metrics, _) = admitted(patience, bytes).await;
@@ -362,7 +420,7 @@ mod tests {
     #[tokio::test]
     async fn a_frame_that_would_inflate_to_much_waits_for_room_and_gives_back_what_it_does_not_need() {
         let (jobs, mut queue) = mpsc::channel(9);
-        let door = Arc::new(Door::new(jobs, Arc::default(), 9, PATIENCE));
+        let door = Arc::new(Door::new(Entrance::default(), jobs, Arc::default(), 9, PATIENCE));
         let all = Arc::clone(&door.room).acquire_many_owned(ROOM_KIB).await.unwrap();
         let (_stop, stopped) = watch::channel(false);
         // One entry, gzipped with stored bytes: ["t", gzip of 07, {"compressed": "gzip"}].
@@ -374,7 +432,7 @@ mod tests {
         node.write_all(&frame).await.unwrap();
         let task = tokio::spawn({
             let door = Arc::clone(&door);
-            async move { door.admit(ours, "a node", stopped).await }
+            async move { door.admit("a node", door.enter(ours, stopped)).await }
         });
         while door.unpacking.available_permits() == UNPACKING {
             tokio::task::yield_now().await;
