@@ -47,6 +47,7 @@ test('calls are filtered by server, method, tool, error, user and role', async (
 test('a call is shown with method, tool and arguments, and leads to its session', async ({ page, context }) => {
   await open(page, { filter: `${TOOLS} AND mcp.primitive="find_orders"` });
   await page.keyboard.press('j');
+  await expect(rows(page).first().locator('[data-toggle]')).toBeFocused();
   await page.keyboard.press('Enter');
   for (const text of ['tools/call', 'find_orders', '"customer": {', 'agent-7']) {
     await expect(panel(page)).toContainText(text);

@@ -1,5 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema';
+import { naming } from './underWay';
 
 type Schemas = components['schemas'];
 export type Part = Schemas['SessionPart'];
@@ -17,6 +18,7 @@ export type Stated = 'bytes_in' | 'bytes_out' | 'client_errors' | 'duration_us' 
 
 /** The one way to the server: the REST API that everybody else uses. */
 export const api = createClient<paths>({ baseUrl: '/api/v1' });
+api.use(naming);
 
 /** The server answered with a problem, or did not answer at all. */
 export class Failed extends Error {

@@ -4,6 +4,7 @@ import { IconKeyboard, IconMoon, IconSun } from '@tabler/icons-react';
 import { Link, Outlet, useSearch } from '@tanstack/react-router';
 import { isZone, ownZone, ZoneContext } from '../time/zone';
 import { PickedMenu } from './Pick';
+import { Progress } from './Progress';
 import styles from './Shell.module.css';
 import { ZoneSelect } from './ZoneSelect';
 
@@ -75,6 +76,7 @@ export function Shell() {
         </main>
       </div>
       <PickedMenu />
+      <Progress />
       <Modal
         opened={keys}
         onClose={close}
