@@ -10,8 +10,8 @@
 //!   only when its ack came; until then it is sent again, after each reconnect, under the same id
 //!   and with the same bytes. Its memory goes only when that is so, or when it is durable in the spool.
 //! - A chunk id is never used twice, by any worker at any time.
-//! - Of several collectors the first that works is used. Going back to it loses no ack and repeats no chunk: it
-//!   waits until nothing is under way.
+//! - Of several collectors the first that works is used. Going back to it loses no ack: it waits until
+//!   nothing is under way; and repeats one chunk at most, with a collector that takes connections and no chunks.
 //! - Chunks leave in the order in which they were closed, but those from the spool: they come the oldest first
 //!   and one at a time, when none else is to be written.
 //! - What is held is bounded: nothing is pulled while [`Options::max_held`] is reached, so that the

@@ -153,6 +153,11 @@ impl<N: Net> Link<N> {
         self.back = Return::Waiting(now + self.jittered(self.return_interval.saturating_mul(self.rarer)));
     }
 
+    /// Whether the collector that was gone back to has still to show that it takes chunks.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.returned && matches!(self.state, State::Up { proven: false, .. })
+    }
+
     /// Whether an earlier address takes connections again: nothing more is to be sent on this one.
     pub(crate) fn may_return(&self) -> bool {
         matches!(self.back, Return::Ready(_)) && self.is_up()
@@ -244,7 +249,7 @@ impl<N: Net> Link<N> {
         if let State::Up { proven, .. } = &mut self.state {
             *proven = true;
             self.rounds = 0;
-            if self.returned {
+            if self.returned || self.at == 0 {
                 self.rarer = 1;
             }
         }

@@ -18,6 +18,8 @@ use crate::{Address, Conn, Net};
 
 /// Bytes that TLS takes from a chunk before the network has taken them.
 const BUFFERED: usize = 64 << 10;
+/// Characters that are shown of what a collector says.
+const SHOWN: usize = 200;
 /// Read at once while greeting.
 const PIECE: usize = 1024;
 
@@ -235,8 +237,11 @@ fn told(error: &rustls::Error) -> String {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the collector's certificate is of no authority that is trusted here (ca=)".into()
         }
-        Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
             format!("the collector asks for a client's certificate (cert=, key=): {error}")
+        }
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => {
+            format!("the collector asks for a client's certificate (cert=, key=), or speaks no TLS in common: {error}")
         }
         Error::AlertReceived(_) => format!("the collector refused: {error}"),
         error => format!("TLS: {error}"),
@@ -299,9 +304,11 @@ impl Greeting {
             Some(nonce) => {
                 let Some((pong, size)) = read_pong(&self.inbox).map_err(wrong)? else { return Ok(()) };
                 if !pong.accepted {
-                    return Err(format!("the collector refused the shared key: {}", pong.reason));
+                    // Whatever it holds, it stays one line of a log.
+                    let reason: String = pong.reason.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+                    return Err(format!("the collector refused the shared key: {reason}"));
                 }
-                if !pong.proves(&self.key, &self.salt, nonce) {
+                if !pong.proves(&self.key, &self.salt, &self.host, nonce) {
                     return Err("the collector does not know the shared key".into());
                 }
                 self.done = true;

@@ -211,6 +211,8 @@ fn a_first_collector_that_takes_connections_and_no_chunks_is_tried_ever_less_oft
         });
     }
     assert!((2..8).contains(&first.connections), "{} connections in 1000 s", first.connections);
+    // Each may be stored by both.
+    assert!(first.arrivals.len() <= first.connections, "{} chunks", first.arrivals.len());
     node.run(SECOND * 60, || {
         first.receive();
         second.serve();

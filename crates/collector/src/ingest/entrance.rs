@@ -1,5 +1,6 @@
-//! What nodes have to do over TCP before their first chunk, and those who do not get in.
+//! What nodes have to do over TCP before their first chunk, and how often it is said that some are refused.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use tokio::time::Instant;
 use wire::SharedKey;
 
 use super::Tls;
+use crate::metrics::CloseReason;
 
-/// How often the log says at most that senders are refused at the entrance: each comes again every few seconds.
+/// How often the log says at most that senders are refused for one reason: each comes again every few seconds.
 const SAID: Duration = Duration::from_secs(60);
 
 /// What a node has to do over TCP before its first chunk.
@@ -20,21 +22,25 @@ pub struct Entrance {
     pub shared_key: Option<SharedKey>,
 }
 
-/// Those who were refused at the entrance.
+/// Those who were refused, by reason: when that was said last, and how many were not since.
 #[derive(Default)]
-pub(super) struct Refused(Mutex<(Option<Instant>, u64)>);
+pub(super) struct Refused(Mutex<HashMap<CloseReason, (Instant, u64)>>);
 
 impl Refused {
     /// Counts one. When it is to be said, gives how many others were not since the last time.
-    pub(super) fn count(&self, now: Instant) -> Option<u64> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (said, others) = &mut *guard;
-        if said.is_some_and(|said| now < said + SAID) {
-            *others += 1;
-            return None;
+    pub(super) fn count(&self, reason: CloseReason, now: Instant) -> Option<u64> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(&reason) {
+            Some((said, others)) if now < *said + SAID => {
+                *others += 1;
+                None
+            }
+            before => {
+                let others = before.map_or(0, |(_, others)| *others);
+                all.insert(reason, (now, 0));
+                Some(others)
+            }
         }
-        *said = Some(now);
-        Some(std::mem::take(others))
     }
 }
 
@@ -45,10 +51,11 @@ mod tests {
     #[test]
     fn refusals_are_said_once_a_minute_with_the_number_of_those_that_were_not() {
         let (refused, now) = (Refused::default(), Instant::now());
-        let after = |seconds| refused.count(now + Duration::from_secs(seconds));
+        let after = |seconds| refused.count(CloseReason::Tls, now + Duration::from_secs(seconds));
         assert_eq!(
             [after(0), after(1), after(59), after(60), after(61), after(200)],
             [Some(0), None, None, Some(2), None, Some(1)]
         );
+        assert_eq!(refused.count(CloseReason::SharedKey, now), Some(0), "another reason");
     }
 }

@@ -14,8 +14,9 @@ const HOST: &str = "api-sessions";
 /// As Fluentd says it.
 const MISMATCH: &str = "shared_key mismatch";
 
-/// Greets a node, within `patience`. What it sent behind its PING is given back.
-pub async fn greet<S>(stream: &mut S, key: &SharedKey, patience: Duration) -> Result<Vec<u8>, Closed>
+/// Greets a node, within `patience`. What it sent behind its PING is given back; `None` for one that leaves
+/// without a word, as a check of the port does.
+pub async fn greet<S>(stream: &mut S, key: &SharedKey, patience: Duration) -> Result<Option<Vec<u8>>, Closed>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -23,7 +24,7 @@ where
     timeout(patience, converse(stream, key)).await.map_err(late)?
 }
 
-async fn converse<S>(stream: &mut S, key: &SharedKey) -> Result<Vec<u8>, Closed>
+async fn converse<S>(stream: &mut S, key: &SharedKey) -> Result<Option<Vec<u8>>, Closed>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -38,6 +39,7 @@ where
     let (ping, size) = loop {
         let mut piece = [0; 1024];
         match stream.read(&mut piece).await {
+            Ok(0) if inbox.is_empty() => return Ok(None),
             Ok(0) => {
                 return Err(refused("the sender closed the connection when it was asked for the shared key".into()));
             }
@@ -62,7 +64,7 @@ where
     wire::write_pong(&mut answer, key, &nonce, HOST, &ping);
     send(stream, &answer).await?;
     inbox.drain(..size);
-    Ok(inbox)
+    Ok(Some(inbox))
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> Result<(), Closed> {
@@ -84,7 +86,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     /// What becomes of a node that answers HELO with what `answer` makes of the nonce, and what it is told.
-    async fn greeted(answer: impl FnOnce(&[u8]) -> Vec<u8>) -> (Result<Vec<u8>, Closed>, Vec<u8>) {
+    async fn greeted(answer: impl FnOnce(&[u8]) -> Vec<u8>) -> (Result<Option<Vec<u8>>, Closed>, Vec<u8>) {
         let key = SharedKey::new(b"0123456789abcdef".to_vec());
         let (mut node, mut ours) = duplex(64 << 10);
         let server = tokio::spawn(async move { greet(&mut ours, &key, LONG).await });
@@ -112,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn a_node_with_the_key_is_let_in_and_what_it_said_behind_is_kept() {
         let (result, told) = greeted(|nonce| [ping("0123456789abcdef", nonce), b"\xc0\xc0".to_vec()].concat()).await;
-        assert_eq!(result.unwrap(), b"\xc0\xc0");
+        assert_eq!(result.unwrap().unwrap(), b"\xc0\xc0");
         assert!(wire::read_pong(&told).unwrap().unwrap().0.accepted);
     }
 
@@ -141,6 +143,11 @@ mod tests {
             let closed = result.unwrap_err();
             assert!(closed.reason == CloseReason::SharedKey && closed.message.contains(needle), "{closed}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_check_of_the_port_is_no_node_that_was_refused() {
+        assert!(greeted(|_| Vec::new()).await.0.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ pub struct Journal<D: Disk> {
     record: Vec<u8>,
     /// Free bytes below which nothing more is taken.
     reserve: u64,
+    /// Whether that is so.
+    short: bool,
 }
 
 /// Why no frame is taken for now.
@@ -35,7 +37,7 @@ impl<D: Disk> Journal<D> {
     /// A journal that writes to `log`.
     pub fn new(log: Log<D>, metrics: Arc<Metrics>) -> Self {
         metrics.log_bytes.set(log.bytes());
-        Self { log, metrics, waiting: Vec::new(), record: Vec::new(), reserve: 0 }
+        Self { log, metrics, waiting: Vec::new(), record: Vec::new(), reserve: 0, short: false }
     }
 
     /// The same, which finds [no room](Self::room) with fewer bytes free.
@@ -44,13 +46,16 @@ impl<D: Disk> Journal<D> {
         Self { reserve: bytes, ..self }
     }
 
-    /// Whether the disk has room for more than what follows from what was taken.
+    /// Whether the disk has room for more than what follows from what was taken. When it had not, it takes an
+    /// eighth more, so that work goes on for good.
     ///
     /// A disk that does not tell is asked by writing to it.
-    pub fn room(&self) -> Result<(), NoRoom> {
+    pub fn room(&mut self) -> Result<(), NoRoom> {
         let Ok(free) = self.log.free() else { return Ok(()) };
         self.metrics.disk_free_bytes.set(free);
-        if free < self.reserve { Err(NoRoom { free, reserve: self.reserve }) } else { Ok(()) }
+        let more = if self.short { self.reserve / 8 } else { 0 };
+        self.short = free < self.reserve.saturating_add(more);
+        if self.short { Err(NoRoom { free, reserve: self.reserve }) } else { Ok(()) }
     }
 
     /// Appends a frame. Its ticket comes back from the next [`sync`](Self::sync), unless this fails.

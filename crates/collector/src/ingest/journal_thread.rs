@@ -121,7 +121,7 @@ impl JournalThread {
     }
 
     /// Whether the disk has room, which it also tells to `/readyz`, and once to the server's log.
-    fn look(&self) -> Result<(), Arc<str>> {
+    fn look(&mut self) -> Result<(), Arc<str>> {
         let Err(no_room) = self.journal.room() else {
             if self.readiness.clear(DISK) {
                 tracing::info!("the disk has room again, chunks are taken");

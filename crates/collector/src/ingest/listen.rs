@@ -5,12 +5,13 @@
 //! frames of one connection that wait for their answer, the time that a sender may be silent, take
 //! for a frame, and take to read its answers.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::Frame;
@@ -35,6 +36,8 @@ const BUFFERED_SMALL: usize = 64 << 10;
 const READ: usize = 64 << 10;
 /// Frames that may take more are unpacked where waiting stops nobody else.
 const UNPACKED_ASIDE: usize = 256 << 10;
+/// Connections over TCP that have not shown yet that they are nodes.
+const ENTERING: usize = 256;
 /// What senders get: a node reports every 10 s, whatever its traffic.
 const PATIENCE: Patience = Patience {
     greeting: Duration::from_secs(10),
@@ -66,6 +69,7 @@ struct Door {
     jobs: mpsc::Sender<Job>,
     metrics: Arc<Metrics>,
     connections: Semaphore,
+    entering: Semaphore,
     room: Arc<Semaphore>,
     unpacking: Semaphore,
     buffered: AtomicUsize,
@@ -135,6 +139,7 @@ impl Door {
             jobs,
             metrics,
             connections: Semaphore::new(connections),
+            entering: Semaphore::new(ENTERING),
             room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
             unpacking: Semaphore::new(UNPACKING),
             buffered: AtomicUsize::new(0),
@@ -142,25 +147,43 @@ impl Door {
     }
 
     /// Over TCP: TLS, the shared key, then the conversation.
-    async fn enter<S>(&self, stream: S, stop: watch::Receiver<bool>) -> Result<(), Closed>
+    async fn enter<S>(&self, stream: S, mut stop: watch::Receiver<bool>) -> Result<(), Closed>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        match &self.entrance.tls {
-            None => self.greet(stream, stop).await,
-            Some(tls) => self.greet(tls.accept(stream, self.patience.greeting).await?, stop).await,
+        let entering = self.entering.try_acquire().map_err(|_| too_many("have not shown yet that they are nodes"))?;
+        let Some(tls) = &self.entrance.tls else { return self.greet(stream, stop, entering).await };
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream, self.patience.greeting) => accepted?,
+            () = stopped(&mut stop) => None,
+        };
+        match accepted {
+            Some(stream) => self.greet(stream, stop, entering).await,
+            None => Ok(()),
         }
     }
 
-    async fn greet<S>(&self, mut stream: S, stop: watch::Receiver<bool>) -> Result<(), Closed>
+    async fn greet<S>(
+        &self,
+        mut stream: S,
+        mut stop: watch::Receiver<bool>,
+        entering: SemaphorePermit<'_>,
+    ) -> Result<(), Closed>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let first = match &self.entrance.shared_key {
-            None => Vec::new(),
-            Some(key) => greet(&mut stream, key, self.patience.greeting).await?,
+            None => Some(Vec::new()),
+            Some(key) => tokio::select! {
+                first = greet(&mut stream, key, self.patience.greeting) => first?,
+                () = stopped(&mut stop) => None,
+            },
         };
-        self.converse(stream, stop, &first).await
+        drop(entering);
+        match first {
+            Some(first) => self.converse(stream, stop, &first).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes chunks; `first` bytes were read already.
@@ -168,17 +191,13 @@ impl Door {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let _slot = self.connections.try_acquire().map_err(|_| too_many("are open"))?;
         let mut conversation = Conversation { door: self, connection: Connection::default(), counted: 0 };
         conversation.connection.receive(first);
         conversation.run(stream, stop).await
     }
 
     async fn admit(&self, peer: &str, conversation: impl Future<Output = Result<(), Closed>>) {
-        let Ok(_slot) = self.connections.try_acquire() else {
-            self.metrics.closed.of(CloseReason::TooMany).add(1);
-            tracing::warn!(peer, "a node's connection was refused: too many are open");
-            return;
-        };
         self.metrics.connections.add(1);
         tracing::debug!(peer, "a node connected");
         let ended = conversation.await;
@@ -189,8 +208,8 @@ impl Door {
                 self.metrics.closed.of(closed.reason).add(1);
                 let reason = closed.reason.as_str();
                 match closed.reason {
-                    CloseReason::Tls | CloseReason::SharedKey => {
-                        if let Some(others) = self.refused.count(Instant::now()) {
+                    CloseReason::Tls | CloseReason::SharedKey | CloseReason::TooMany | CloseReason::Log => {
+                        if let Some(others) = self.refused.count(closed.reason, Instant::now()) {
                             tracing::warn!(peer, reason, others, "a node was refused: {closed}");
                         }
                     }
@@ -256,6 +275,8 @@ impl Conversation<'_> {
                             deadline = Instant::now() + self.patience();
                         }
                     }
+                    // TLS that ends without its own word for it: a worker that is gone.
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof && !within => reading = false,
                     Err(error) => return Err(network("reading", &error)),
                 },
                 () = sleep_until(deadline), if may_read && (within || self.connection.waiting() == 0) => {
@@ -379,6 +400,10 @@ fn kib(bytes: usize) -> u32 {
 
 fn network(doing: &str, error: &std::io::Error) -> Closed {
     Closed { reason: CloseReason::Network, message: format!("{doing}: {error}") }
+}
+
+fn too_many(which: &str) -> Closed {
+    Closed { reason: CloseReason::TooMany, message: format!("too many connections {which}") }
 }
 
 fn no_log(reason: &str) -> Closed {

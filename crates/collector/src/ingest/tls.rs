@@ -5,6 +5,7 @@
 //! the certificate before stays, and the log says so.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +39,7 @@ struct Current {
     stamps: Vec<Stamp>,
 }
 
-/// What tells one version of a file from another: inode, size, change in seconds and nanoseconds.
+/// What tells one version of a file from another, rights and owner too: inode, size, change in seconds and nanoseconds.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Tls {
@@ -49,15 +50,16 @@ impl Tls {
         Ok(Self { files, current: Mutex::new(current) })
     }
 
-    /// Agrees with a node on TLS, within `patience`.
-    pub async fn accept<S>(&self, stream: S, patience: Duration) -> Result<TlsStream<S>, Closed>
+    /// Agrees with a node on TLS, within `patience`; `None` with one that leaves before, as a check of the port does.
+    pub async fn accept<S>(&self, stream: S, patience: Duration) -> Result<Option<TlsStream<S>>, Closed>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let refused = |message: String| Closed { reason: CloseReason::Tls, message };
         let accepting = TlsAcceptor::from(self.config()).accept(stream).into_fallible();
         match timeout(patience, accepting).await {
-            Ok(Ok(stream)) => Ok(stream),
+            Ok(Ok(stream)) => Ok(Some(stream)),
+            Ok(Err((error, _))) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
             Ok(Err((error, stream))) => {
                 part(stream).await;
                 Err(refused(told(&error)))
@@ -96,7 +98,7 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, BadFile> {
 fn stamps(files: &TlsFiles) -> Vec<Stamp> {
     let stamp = |path: &Path| {
         let about = fs::metadata(path).ok()?;
-        Some((about.ino(), about.size(), about.mtime(), about.mtime_nsec()))
+        Some((about.ino(), about.size(), about.ctime(), about.ctime_nsec()))
     };
     let all = [Some(&files.certificate), Some(&files.key), files.client_ca.as_ref()];
     all.into_iter().flatten().map(PathBuf::as_path).map(stamp).collect()
@@ -194,6 +196,18 @@ mod tests {
         look_again();
         let (accepted, new) = meet(&tls, trust_new).await;
         assert!(accepted.is_ok() && new.is_some_and(|new| new != old));
+
+        // The key is open to others at first, and mended.
+        let third = identity(folder.path(), "c");
+        fs::set_permissions(&third.key, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::rename(&third.certificate, &files.certificate).unwrap();
+        fs::rename(&third.key, &files.key).unwrap();
+        look_again();
+        let trust_third = client(&files, None);
+        assert!(meet(&tls, Arc::clone(&trust_third)).await.0.is_err(), "a key that is open to others is used");
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+        look_again();
+        assert!(meet(&tls, trust_third).await.0.is_ok());
     }
 
     #[tokio::test]
@@ -227,6 +241,9 @@ mod tests {
         assert_eq!(closed.message, "the sender does not speak TLS, which is asked for here");
         // An alert, by which it can tell.
         assert_eq!(told.first(), Some(&0x15));
+        let (node, ours) = duplex(64 << 10);
+        drop(node);
+        assert!(tls.accept(ours, LONG).await.unwrap().is_none(), "a check of the port");
         let (_node, ours) = duplex(64 << 10);
         let closed = tls.accept(ours, Duration::from_millis(20)).await.unwrap_err();
         assert!(closed.message.contains("did not end within"), "{closed}");

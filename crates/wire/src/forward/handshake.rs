@@ -92,9 +92,9 @@ impl Ping {
 }
 
 impl Pong {
-    /// Whether the server knows `key`; `salt` is the PING's.
-    pub fn proves(&self, key: &SharedKey, salt: &[u8], nonce: &[u8]) -> bool {
-        key.made(&self.digest, salt, &self.host, nonce)
+    /// Whether the server knows `key`; `salt` and `host` are the PING's, whose digest sent back proves nothing.
+    pub fn proves(&self, key: &SharedKey, salt: &[u8], host: &str, nonce: &[u8]) -> bool {
+        self.host != host.as_bytes() && key.made(&self.digest, salt, &self.host, nonce)
     }
 }
 
@@ -243,12 +243,15 @@ mod tests {
         out.clear();
         write_pong(&mut out, &right, &nonce, "collector", &ping);
         let (pong, _) = read_pong(&out).unwrap().unwrap();
-        assert!(pong.accepted && pong.proves(&right, &salt, &nonce));
-        assert!(!pong.proves(&wrong, &salt, &nonce) && !pong.proves(&right, &[3; NONCE], &nonce));
+        assert!(pong.accepted && pong.proves(&right, &salt, "node", &nonce));
+        assert!(!pong.proves(&wrong, &salt, "node", &nonce) && !pong.proves(&right, &[3; NONCE], "node", &nonce));
+        // What the client has said itself, sent back.
+        let echo = Pong { host: ping.host.clone(), digest: ping.digest.clone(), ..pong };
+        assert!(!echo.proves(&right, &salt, "node", &nonce));
         out.clear();
         write_refusal(&mut out, "shared_key mismatch");
         let (pong, _) = read_pong(&out).unwrap().unwrap();
-        assert!(!pong.accepted && !pong.proves(&right, &salt, &nonce));
+        assert!(!pong.accepted && !pong.proves(&right, &salt, "node", &nonce));
         assert_eq!(pong.reason, "shared_key mismatch");
         assert_eq!(format!("{right:?}"), "SharedKey");
     }
