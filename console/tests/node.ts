@@ -141,6 +141,25 @@ export function story(): Event[] {
   }));
 }
 
+/** The session of `big`. */
+export const BIG = 'b1600000000000000000000000000000';
+
+/** A part of a session of very many requests. */
+export function big(from: number, to: number): Event[] {
+  return Array.from({ length: to - from }, (_, n) => ({
+    at: yesterday(1) + (from + n) * 1000,
+    ...event({
+      sid: Buffer.from(BIG, 'hex'),
+      n: from + n,
+      host: 'big.example',
+      path: `/items/${(from + n) % 97}`,
+      status: n % 41 ? 200 : 500,
+      dur: 1000 + ((from + n) % 977) * 50,
+      ctx: [['request.query.page', 'page', 'context', `${from + n}`, false]],
+    }),
+  }));
+}
+
 /** A session of many: the key of a partner, from six places; and sessions of a key that is another with each request. */
 export function keys(): Event[] {
   const key = ['request.header.X-Api-Key', 'partner', '19df80137a8089dc55d97c951a6a2b2d', true];

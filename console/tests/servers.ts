@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { agent, hostile, keys, NEIGHBOUR, neighbour, send, story } from './node';
+import { agent, big, hostile, keys, NEIGHBOUR, neighbour, send, story } from './node';
 
 const program = join(process.env.API_SESSIONS_BIN ?? '../build/bin', 'api-sessions');
 
@@ -17,11 +17,13 @@ export default async function servers() {
   };
   try {
     const full = folder(home, 'full');
-    const week = ['--days', '7', '--requests', '20000', '--sessions', '1200', '--seed', '6'];
+    const [requests, sessions] = process.env.BENCH ? ['300000', '100000'] : ['20000', '1200'];
+    const week = ['--days', '7', '--requests', requests, '--sessions', sessions, '--seed', '6'];
     execFileSync(program, ['generate', '--data-dir', join(full, 'data'), ...week], { stdio: 'ignore' });
     process.env.FULL = await start(full, running);
     process.env.INGEST = join(full, 'collector.sock');
     await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour(), ...agent(), ...keys()]);
+    for (let n = 0; process.env.BENCH && n < 50_000; n += 1000) await send(process.env.INGEST, big(n, n + 1000));
     await applied(process.env.FULL);
     process.env.EMPTY = await start(folder(home, 'empty'), running);
   } catch (error) {
@@ -57,7 +59,7 @@ function start(folder: string, running: (() => Promise<void>)[]): Promise<string
 
 /** Waits until everything that was taken is to be seen. */
 async function applied(url: string) {
-  for (let tries = 0; tries < 300; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     const waiting = /^api_sessions_log_unapplied_bytes (\d+)/m.exec(metrics)?.[1];
     if (
