@@ -170,6 +170,10 @@ pub struct Metrics {
     pub store_engine_starts: Number,
     /// Times that session rows could not be made.
     pub store_pieces_unmade: Number,
+    /// Damaged day files that were set aside and made anew from the log.
+    pub store_files_made_anew: Number,
+    /// Requests of them that the log no longer had.
+    pub store_lost_requests: Number,
 }
 
 impl Metrics {
@@ -214,6 +218,10 @@ impl Metrics {
         text.counter("store_engine_starts_total", help, &self.store_engine_starts);
         let help = "Times that session rows could not be made; lists are slower then.";
         text.counter("store_pieces_unmade_total", help, &self.store_pieces_unmade);
+        let help = "Damaged day files that were set aside and made anew from the log.";
+        text.counter("store_files_made_anew_total", help, &self.store_files_made_anew);
+        let help = "Requests of damaged day files that the log no longer had.";
+        text.counter("store_lost_requests_total", help, &self.store_lost_requests);
         text.0
     }
 }

@@ -61,6 +61,26 @@ async fn damage_within_the_log_stops_the_start_with_a_clear_message() {
 }
 
 #[tokio::test]
+async fn a_damaged_day_file_is_made_anew_from_the_log_and_kept_aside() {
+    let (mut collector, _) = killed_with_chunks(3).await;
+    // An end in order leaves everything in the day file.
+    collector.run().await.unwrap();
+    assert!(collector.stop().unwrap().unwrap().success());
+    let day = newest_file(&collector.data(), "duckdb").expect("a day file");
+    fs::write(&day, [0x5a; 20_000]).unwrap();
+
+    collector.run().await.unwrap();
+
+    let rest = collector.rest().unwrap();
+    wait::until("the requests", wait::LONG, async || (rest.stored().await.ok()? == 3).then_some(())).await.unwrap();
+    let anew = async || (rest.metrics().await.ok()?.sum("api_sessions_store_files_made_anew_total") == 1).then_some(());
+    wait::until("the count", wait::LONG, anew).await.unwrap();
+    assert!(collector.stop().unwrap().unwrap().success());
+    assert!(collector.log().contains("nothing of it is lost"), "{}", collector.log());
+    assert_eq!(fs::read(format!("{}.broken-1", day.display())).unwrap(), [0x5a; 20_000]);
+}
+
+#[tokio::test]
 async fn a_data_directory_that_is_not_there_stops_the_start_with_a_clear_message() {
     let mut collector = Collector::new().unwrap();
     fs::remove_dir(collector.data()).unwrap();

@@ -155,6 +155,8 @@ impl ApplyThread {
         let mended = self.store.mended();
         self.metrics.store_engine_starts.set(mended.engine_starts);
         self.metrics.store_pieces_unmade.set(mended.pieces_unmade);
+        self.metrics.store_files_made_anew.set(mended.files_made_anew);
+        self.metrics.store_lost_requests.set(mended.lost_requests);
         Ok(())
     }
 

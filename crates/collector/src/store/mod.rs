@@ -88,6 +88,10 @@ pub struct Mended {
     pub engine_starts: u64,
     /// Times that session rows could not be made.
     pub pieces_unmade: u64,
+    /// Damaged files that were set aside and made anew from the log.
+    pub files_made_anew: u64,
+    /// Requests of them that the log no longer had.
+    pub lost_requests: u64,
 }
 
 /// Keeps requests and answers questions about them. Its methods block.

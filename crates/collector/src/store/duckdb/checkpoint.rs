@@ -49,6 +49,7 @@ impl DuckStore {
                 return Err(StoreError::Damaged { file, reason });
             }
         }
+        self.tell_made_anew(complete)?;
         save(&self.dir, &self.positions(complete))?;
         for (day, _) in dirty {
             if let Some(state) = self.days().get_mut(&day) {

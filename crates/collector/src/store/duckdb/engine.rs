@@ -123,7 +123,7 @@ impl DuckStore {
         let days: Vec<(Day, DayState)> = self.days().iter().map(|(&day, &state)| (day, state)).collect();
         for (day, before) in days {
             let found = self.attach(writer, day)?;
-            self.compare(day, found, Some(DayPosition { applied: before.applied, rows: before.rows }))?;
+            self.compare(day, found, DayPosition { applied: before.applied, rows: before.rows })?;
             self.days().insert(day, found);
         }
         Ok(())

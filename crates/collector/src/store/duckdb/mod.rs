@@ -10,6 +10,8 @@
 //! - A batch given again, whole or in part, adds nothing to the days that have it.
 //! - `positions.json` never says more than what was counted in the files after a checkpoint.
 //! - A file that it does not know was begun after that checkpoint: the log still holds all of it.
+//! - A file that lost what it held is made anew from the log, and what the log does not have is told (see
+//!   `rebuilding`).
 
 mod checkpoint;
 mod columns;
@@ -27,6 +29,7 @@ mod pieces;
 mod positions;
 mod read;
 mod readers;
+mod rebuilding;
 mod shapes;
 mod sql;
 mod statement;
@@ -97,6 +100,11 @@ pub struct DuckStore {
     /// Times that the engine was started anew, and how many of them since the last checkpoint.
     starts: AtomicU64,
     starts_in_a_row: AtomicU64,
+    /// Files that are being made anew, and what each held.
+    rebuilding: Mutex<BTreeMap<Day, DayPosition>>,
+    /// Files that were, and requests that the log no longer had.
+    made_anew: AtomicU64,
+    lost_requests: AtomicU64,
     /// Held by queries, so that no file goes away under them.
     attached: RwLock<()>,
     /// Everything in the log before it is in the files.
@@ -138,24 +146,25 @@ impl DuckStore {
             unmade_times: AtomicU64::default(),
             starts: AtomicU64::default(),
             starts_in_a_row: AtomicU64::default(),
+            rebuilding: Mutex::new(positions.rebuilding.iter().map(|(&day, &held)| (Day(day), held)).collect()),
+            made_anew: AtomicU64::default(),
+            lost_requests: AtomicU64::default(),
             attached: RwLock::default(),
             complete: AtomicU64::new(positions.complete),
             position: AtomicU64::new(positions.complete),
         };
-        for day in files::days(dir).map_err(refused(&format!("listing {}", dir.display())))? {
-            let attached = store.attach(&store.writer(), day);
-            match attached {
-                Ok(state) => {
-                    store.compare(day, state, positions.day(day))?;
-                    store.days().insert(day, state);
-                }
-                Err(error) => store.give_up(day, positions.day(day), error)?,
-            }
+        let found = files::days(dir).map_err(refused(&format!("listing {}", dir.display())))?;
+        for &day in &found {
+            store.open_day(day, positions.day(day))?;
         }
-        for (&day, position) in &positions.days {
-            store.compare_present(Day(day), *position)?;
+        let missing = positions.days.iter().filter(|(day, held)| held.applied > 0 && !found.contains(&Day(**day)));
+        for (&day, &held) in missing {
+            store.make_anew(Day(day), held, "it is missing")?;
         }
-        if positions.complete == 0 {
+        if store.made_anew.load(Ordering::Relaxed) > 0 {
+            save(dir, &store.positions(0))?;
+        }
+        if store.complete.load(Ordering::Acquire) == 0 {
             // Nothing says from where to go on, but what is there can be shown.
             let applied = store.days().values().map(|state| state.applied).max();
             store.position.store(applied.unwrap_or_default(), Ordering::Release);
@@ -239,7 +248,11 @@ impl DuckStore {
     fn positions(&self, complete: Position) -> Positions {
         let days = self.days();
         let position = |state: &DayState| DayPosition { applied: state.applied, rows: state.rows };
-        Positions { complete, days: days.iter().map(|(day, state)| (day.0, position(state))).collect() }
+        Positions {
+            complete,
+            days: days.iter().map(|(day, state)| (day.0, position(state))).collect(),
+            rebuilding: self.rebuilding().iter().map(|(day, &held)| (day.0, held)).collect(),
+        }
     }
 
     /// Writes what the days do not have yet of a batch.
@@ -343,6 +356,7 @@ impl Store for DuckStore {
                 self.unmade.lock().unwrap_or_else(PoisonError::into_inner).remove(&day);
             }
         }
+        self.rebuilding().retain(|&known, _| known >= day);
         // As the folder has it: so what could not be removed is tried again.
         files::remove_before(&self.dir, day)
             .map_err(refused(&format!("removing what is too old from {}", self.dir.display())))?;
@@ -557,6 +571,8 @@ impl Store for DuckStore {
         Mended {
             engine_starts: self.starts.load(Ordering::Relaxed),
             pieces_unmade: self.unmade_times.load(Ordering::Relaxed),
+            files_made_anew: self.made_anew.load(Ordering::Relaxed),
+            lost_requests: self.lost_requests.load(Ordering::Relaxed),
         }
     }
 
@@ -587,6 +603,7 @@ fn save(dir: &Path, positions: &Positions) -> Result<(), StoreError> {
 fn forget_positions(dir: &Path, day: Day) -> Result<(), StoreError> {
     let mut positions = load(dir)?;
     positions.days.retain(|&known, _| known >= day.0);
+    positions.rebuilding.retain(|&known, _| known >= day.0);
     save(dir, &positions)
 }
 

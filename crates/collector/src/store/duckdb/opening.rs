@@ -52,28 +52,54 @@ impl DuckStore {
         })
     }
 
-    /// Decides what to do with a file that cannot be opened: one that was begun after the last
-    /// checkpoint is made anew from the log, as power loss or a full disk may leave half of one.
-    pub(super) fn give_up(&self, day: Day, before: Option<DayPosition>, error: StoreError) -> Result<(), StoreError> {
+    /// Opens the file of a day, which held something at the last checkpoint or is newer.
+    pub(super) fn open_day(&self, day: Day, before: Option<DayPosition>) -> Result<(), StoreError> {
+        let attached = self.attach(&self.writer(), day);
+        let state = match attached {
+            Ok(state) => state,
+            Err(error) => return self.give_up(day, before, error),
+        };
+        match before.zip(lacks(state, before)) {
+            None => drop(self.days().insert(day, state)),
+            Some((held, reason)) => {
+                let detach = format!("DETACH DATABASE {}", sql::schema(day));
+                self.writer()
+                    .execute_batch(&detach)
+                    .map_err(failed(&format!("closing {}", self.file(day).display())))?;
+                self.shapes.forget(day);
+                self.chunks().remove(&day);
+                self.make_anew(day, held, &reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what to do with a file that cannot be opened, as power loss, a full disk or damage may leave it:
+    /// it is made anew from the log. Not so where that may pass, or nothing tells what the file held.
+    fn give_up(&self, day: Day, before: Option<DayPosition>, error: StoreError) -> Result<(), StoreError> {
         let file = self.file(day);
         let usable = fs::OpenOptions::new().read(true).write(true).open(&file).and_then(|file| file.metadata());
         let Ok(meta) = usable.map_err(|e| tracing::error!("{} cannot be opened: {e}", file.display())) else {
             return Err(error);
         };
         let reason = error.to_string();
-        if reason.contains("Could not set lock") {
+        // Another process has it, there was no memory or no room for opening it, or a newer engine wrote it.
+        let sound = ["Could not set lock", "Out of Memory", "No space left", "version number"];
+        if sound.iter().any(|word| reason.contains(word)) {
             return Err(error);
         }
-        let held = before.is_some_and(|before| before.applied > 0);
+        if let Some(held) = before.filter(|before| before.applied > 0) {
+            return self.make_anew(day, held, &reason);
+        }
         let checkpointed = Positions::path(&self.dir).exists();
-        if !held && (checkpointed || meta.len() < EMPTY_FILE) {
+        if checkpointed || meta.len() < EMPTY_FILE {
             return self.set_aside(day, &reason);
         }
         let reason = format!("{reason}; if it stays so, {}", self.remedy(day));
         Err(StoreError::Damaged { file: file.display().to_string(), reason })
     }
 
-    fn set_aside(&self, day: Day, reason: &str) -> Result<(), StoreError> {
+    pub(super) fn set_aside(&self, day: Day, reason: &str) -> Result<(), StoreError> {
         let file = self.file(day).display().to_string();
         if let Some(aside) = files::set_aside(&self.dir, day).map_err(refused(&format!("renaming {file}")))? {
             let aside = aside.display();
@@ -96,29 +122,12 @@ impl DuckStore {
             .map_err(failed(&doing))
     }
 
-    /// Whether a file still holds what it held at the last checkpoint.
-    pub(super) fn compare(&self, day: Day, found: DayState, before: Option<DayPosition>) -> Result<(), StoreError> {
-        let Some(before) = before else { return Ok(()) };
-        if found.rows >= before.rows && found.applied >= before.applied {
-            return Ok(());
+    /// Whether a file that is opened again still holds what it held. If not, the next start makes it anew.
+    pub(super) fn compare(&self, day: Day, found: DayState, before: DayPosition) -> Result<(), StoreError> {
+        match lacks(found, Some(before)) {
+            None => Ok(()),
+            Some(reason) => Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason }),
         }
-        let reason = format!(
-            "it holds {} requests up to log record {}, but held {} up to {}; {}",
-            found.rows,
-            found.applied,
-            before.rows,
-            before.applied,
-            self.remedy(day)
-        );
-        Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason })
-    }
-
-    pub(super) fn compare_present(&self, day: Day, before: DayPosition) -> Result<(), StoreError> {
-        if before.applied == 0 || self.days().contains_key(&day) {
-            return Ok(());
-        }
-        let reason = format!("it is missing; {}", self.remedy(day));
-        Err(StoreError::Damaged { file: self.file(day).display().to_string(), reason })
     }
 
     fn remedy(&self, day: Day) -> String {
@@ -127,4 +136,13 @@ impl DuckStore {
             Positions::path(&self.dir).display()
         )
     }
+}
+
+/// What a file no longer has of what it held, if it lacks anything.
+fn lacks(found: DayState, before: Option<DayPosition>) -> Option<String> {
+    let before = before.filter(|before| found.rows < before.rows || found.applied < before.applied)?;
+    Some(format!(
+        "it holds {} requests up to log record {}, but held {} up to {}",
+        found.rows, found.applied, before.rows, before.applied
+    ))
 }

@@ -23,6 +23,9 @@ pub(super) struct Positions {
     pub complete: Position,
     /// Each file by its day number.
     pub days: BTreeMap<i32, DayPosition>,
+    /// Files that are being made anew from the log, each with what it held.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rebuilding: BTreeMap<i32, DayPosition>,
 }
 
 /// What one day file held at a checkpoint.

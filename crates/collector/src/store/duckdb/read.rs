@@ -47,6 +47,12 @@ pub(super) fn seqs(connection: &Connection, day: Day) -> Result<Vec<SeqRange>, S
     })
 }
 
+/// How many requests of a day lie in the log before a position.
+pub(super) fn rows_before(connection: &Connection, day: Day, position: Position) -> Result<u64, StoreError> {
+    let counts: Vec<u64> = select(connection, day, sql::ROWS_BEFORE, vec![Value::UBigInt(position)], |row| row.get(0))?;
+    Ok(counts.into_iter().sum())
+}
+
 /// The shapes of a day's rows.
 pub(super) fn shapes(connection: &Connection, day: Day) -> Result<Vec<Shape>, StoreError> {
     select(connection, day, sql::SHAPES, Vec::new(), |row| {

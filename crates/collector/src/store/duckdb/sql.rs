@@ -119,6 +119,9 @@ SELECT (SELECT count(*) FROM {day}.requests),
        (SELECT coalesce(max(ts), 0) FROM {day}.requests),
        (SELECT coalesce(max(pos), 0) FROM {day}.applied)";
 
+/// How many requests of a day lie in the log before a position. Bound: the position.
+pub(super) const ROWS_BEFORE: &str = "SELECT count(*) FROM {day}.requests WHERE pos < ?";
+
 /// All `seq` ranges of a day.
 pub(super) const SEQS: &str = "SELECT instance, first, last FROM {day}.seqs";
 

@@ -111,24 +111,65 @@ fn a_file_that_cannot_be_prepared_does_not_keep_its_day_from_being_begun() {
 }
 
 #[test]
-fn a_file_that_held_something_is_not_given_up_but_named_with_the_remedy() {
+fn a_damaged_file_is_set_aside_and_made_anew_and_what_the_log_no_longer_has_is_counted() {
     let dir = tempfile::tempdir().unwrap();
+    let file = files::path(dir.path(), DAY);
+    let other = Day(DAY.0 + 1);
     let store = open(dir.path()).unwrap();
-    store.apply(&batch(DAY, 0, 1)).unwrap();
+    for (day, from) in [(DAY, 0), (DAY, 1), (other, 2)] {
+        store.apply(&batch(day, from, from + 1)).unwrap();
+    }
     store.checkpoint().unwrap();
     drop(store);
-    let file = files::path(dir.path(), DAY);
-    for (length, positions) in [(0, true), (4096, true), (14_000, false)] {
-        let whole = std::fs::read(&file).unwrap();
-        std::fs::write(&file, &whole[..length.min(whole.len())]).unwrap();
-        if !positions {
-            std::fs::write(&file, vec![1; length]).unwrap();
-            std::fs::remove_file(Positions::path(dir.path())).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    // Cut, of another content, gone, and an older one of itself; each time the log has one request of two less.
+    let damages: [&dyn Fn(); 4] = [
+        &|| std::fs::write(&file, &whole[..8192]).unwrap(),
+        &|| std::fs::write(&file, vec![1; whole.len()]).unwrap(),
+        &|| std::fs::remove_file(&file).unwrap(),
+        &|| {
+            let _ = std::fs::remove_file(&file);
+            drop(Connection::open(&file).unwrap());
+        },
+    ];
+    for (n, damage) in damages.iter().enumerate() {
+        damage();
+        // The log still has the second request of the day, or both.
+        let first = n as u64 % 2;
+        let store = open(dir.path()).unwrap();
+        assert_eq!(store.resume().unwrap().complete, 0, "the log is not read again from its beginning");
+        assert_eq!((store.mended().files_made_anew, store.rows()), (1, 1));
+        // What is told survives a start under way.
+        drop(store);
+        let store = open(dir.path()).unwrap();
+        for (day, from) in [(DAY, 0), (DAY, 1), (other, 2)] {
+            if from >= first {
+                store.apply(&batch(day, from, from + 1)).unwrap();
+            }
         }
-        let error = open(dir.path()).err().unwrap().to_string();
-        assert!(error.contains(&file.display().to_string()) && error.contains("start again"), "{error}");
-        std::fs::write(&file, whole).unwrap();
+        assert_eq!(store.checkpoint().unwrap(), 3);
+        assert_eq!((store.mended().lost_requests, store.rows()), (first, 3 - first), "damage {n}");
+        assert!(load(dir.path()).unwrap().rebuilding.is_empty());
+        // All of it, for the next damage.
+        drop(store);
+        files::remove(dir.path(), DAY).unwrap();
+        std::fs::remove_file(Positions::path(dir.path())).unwrap();
+        let store = open(dir.path()).unwrap();
+        for (day, from) in [(DAY, 0), (DAY, 1), (other, 2)] {
+            store.apply(&batch(day, from, from + 1)).unwrap();
+        }
+        store.checkpoint().unwrap();
     }
+    assert!(std::fs::exists(format!("{}.broken-1", file.display())).unwrap());
+}
+
+#[test]
+fn a_file_of_which_nothing_tells_what_it_held_is_not_given_up_but_named_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = files::path(dir.path(), DAY);
+    std::fs::write(&file, vec![1; 14_000]).unwrap();
+    let error = open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains(&file.display().to_string()) && error.contains("start again"), "{error}");
 }
 
 #[test]
