@@ -83,8 +83,17 @@ impl DuckStore {
             return Err(error);
         };
         let reason = error.to_string();
-        // Another process has it, there was no memory or no room for opening it, or a newer engine wrote it.
-        let sound = ["Could not set lock", "Out of Memory", "No space left", "version number"];
+        // Another process has it, there was no memory or no room for opening it, the system could not read it now,
+        // or a newer engine wrote it.
+        let sound = [
+            "Could not set lock",
+            "Out of Memory",
+            "No space left",
+            "Cannot allocate memory",
+            "Too many open files",
+            "Input/output error",
+            "version number",
+        ];
         if sound.iter().any(|word| reason.contains(word)) {
             return Err(error);
         }
