@@ -95,11 +95,11 @@ async fn check_names_a_collector_that_does_not_run() {
 }
 
 #[tokio::test]
-async fn without_access_control_only_the_machine_itself_is_served() {
-    for flag in ["--listen", "--ingest"] {
+async fn without_access_control_or_tls_only_the_machine_itself_is_served() {
+    for (flag, needle) in [("--listen", "loopback"), ("--ingest", "needs TLS (ingest_tls_cert, ingest_tls_key)")] {
         let mut collector = Collector::new().unwrap().with(&[flag, "0.0.0.0:0"]);
         let ended = collector.run_to_its_end().unwrap();
         assert!(ended.is_some_and(|status| !status.success()), "{flag}: {ended:?}\n{}", collector.log());
-        assert!(collector.log().contains("loopback"), "{flag}: {}", collector.log());
+        assert!(collector.log().contains(needle), "{flag}: {}", collector.log());
     }
 }
