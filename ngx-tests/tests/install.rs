@@ -324,7 +324,27 @@ fn every_setting(installed: &str, machine: &Machine, api: &Port) -> String {
     let all = all.replace("/var/lib/api-sessions", folder.join("data").to_str().unwrap());
     let all = all.replace(&format!("/{SECRET}"), machine.path(SECRET).to_str().unwrap());
     let all = all.replace("/run/api-sessions", folder.join("run").to_str().unwrap());
+    let all = ["tls.crt", "tls.key", "nodes.crt", "shared-key"].iter().fold(all, |all, name| {
+        all.replace(&format!("/etc/api-sessions/{name}"), machine.beside(name).to_str().unwrap())
+    });
     all.replace("127.0.0.1:8484", &api.address().to_string())
+}
+
+/// Files that the settings name and no installation makes: a certificate that is its own authority, its key,
+/// and a shared key.
+fn make_credentials(machine: &Machine) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let contents = [
+        ("tls.crt", certificate.pem()),
+        ("nodes.crt", certificate.pem()),
+        ("tls.key", key.serialize_pem()),
+        ("shared-key", "a key of nodes and collector".to_owned()),
+    ];
+    for (name, content) in contents {
+        fs::write(machine.beside(name), content).unwrap();
+        fs::set_permissions(machine.beside(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -338,6 +358,7 @@ async fn module_examples_and_collector_work_together_as_installed() {
     for name in ["data", "run"] {
         fs::create_dir(machine.beside(name)).unwrap();
     }
+    make_credentials(&machine);
     let settings = machine.beside("api-sessions.toml");
     fs::write(&settings, every_setting(&read(&machine.path(SETTINGS)), &machine, &api)).unwrap();
     let mut command = Command::new(machine.path(COLLECTOR));
