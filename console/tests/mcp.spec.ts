@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { HOSTILE } from './node';
-import { accessible, expect, fits, type Page, test } from './page';
+import { accessible, csv, expect, fits, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const told = (page: Page) => page.getByRole('status').filter({ hasText: 'call' });
@@ -61,13 +60,7 @@ test('a call is shown with method, tool and arguments, and leads to its session'
 
 test('the CSV holds the calls that are shown', async ({ page }) => {
   await open(page, { filter: `${TOOLS} AND mcp.error="-32602"` });
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('link', { name: 'CSV' }).click(),
-  ]);
-  const lines = readFileSync(await download.path(), 'utf8')
-    .trim()
-    .split('\r\n');
+  const lines = await csv(page);
   expect(lines.length - 1).toBe(1);
   expect(lines[1]).toContain('refund');
 });

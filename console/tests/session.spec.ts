@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { HOSTILE, NEIGHBOUR, STORY } from './node';
-import { accessible, expect, fits, type Page, test } from './page';
+import { accessible, csv, expect, fits, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const table = (page: Page) => page.getByRole('table', { name: 'Requests' });
@@ -152,13 +151,7 @@ test('the link that is copied holds the time, and shows the same', async ({ page
 
 test('the CSV holds the requests that are shown', async ({ page }) => {
   await open(page, STORY, { filter: 'status=4xx' });
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('link', { name: 'CSV' }).click(),
-  ]);
-  const lines = readFileSync(await download.path(), 'utf8')
-    .trim()
-    .split('\r\n');
+  const lines = await csv(page);
   expect(lines[0]).toContain('id,session_id,ts,');
   expect(lines.length - 1).toBe(14);
 });

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { event, send } from './node';
-import { accessible, expect, fits, type Page, test } from './page';
+import { accessible, csv, expect, fits, type Page, test } from './page';
 import { total } from './servers';
 
 const full = () => process.env.FULL ?? '';
@@ -120,13 +119,7 @@ test('columns are chosen and stand in the address', async ({ page }) => {
 
 test('the CSV holds the sessions of the list', async ({ page }) => {
   await open(page, { filter: 'status=5xx' });
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('link', { name: 'CSV' }).click(),
-  ]);
-  const lines = readFileSync(await download.path(), 'utf8')
-    .trim()
-    .split('\r\n');
+  const lines = await csv(page);
   expect(lines[0]).toContain('id,day,');
   expect(lines.length - 1).toBe(await total(full(), 'status=5xx AND noise=false'));
 });
