@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use capture::{NodeFacts, Snapshot, Undecoded};
+use capture::{Extractor, NodeFacts, Snapshot, Undecoded};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtrb::{Consumer, Producer, PushError};
 use shipper::{
@@ -95,7 +95,8 @@ impl Flusher {
         }
         let (plans, spool) = (conf.plans.clone(), conf.spool.as_ref().map(|spool| spool.max));
         let about = About { instance, facts: Arc::clone(&facts), queue, plans, spool, due: now };
-        let intake = Intake { waiting, give_back, link, facts, undecoded: Undecoded::default(), pulled: false };
+        let extractor = Extractor::new((*facts).clone());
+        let intake = Intake { waiting, give_back, link, extractor, pulled: false };
         Ok(Self { shipper, intake, say, about, published: Published::default(), others_due: now })
     }
 
@@ -210,7 +211,7 @@ impl Flusher {
         last.connects.carry(get(&shipped.connects), &counters.connects);
         last.connect_failures.carry(get(&shipped.connect_failures), &counters.connect_failures);
         last.disconnects.carry(get(&shipped.disconnects), &counters.disconnects);
-        let undecoded = self.intake.undecoded;
+        let undecoded = self.intake.extractor.undecoded();
         if undecoded != last.undecoded {
             let grown = undecoded.each().zip(last.undecoded.each()).map(|((.., now), (.., before))| now - before);
             grown.zip(&counters.undecoded).for_each(|(more, count)| count.add(more));
@@ -330,8 +331,7 @@ struct Intake {
     waiting: Consumer<Box<Snapshot>>,
     give_back: Producer<Box<Snapshot>>,
     link: Arc<Link>,
-    facts: Arc<NodeFacts>,
-    undecoded: Undecoded,
+    extractor: Extractor,
     /// Whether the last step found something.
     pulled: bool,
 }
@@ -361,7 +361,7 @@ impl Intake {
 
     fn push(&mut self, snapshot: &Snapshot, batch: &mut Batch) -> Pushed {
         let Some(plan) = &snapshot.plan else { return Pushed::Refused };
-        let event = plan.extract(snapshot, &self.facts, &mut self.undecoded);
+        let event = self.extractor.extract(plan, snapshot);
         batch.push(EventTime::from_micros(snapshot.facts.start), |out| {
             event.encode(out);
             true

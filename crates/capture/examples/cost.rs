@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capture::{Body, ContextSpec, NodeFacts, Plan, PlanSpec, Side, Slot, Snapshot, Source, Undecoded};
+use capture::{Body, ContextSpec, Extractor, NodeFacts, Plan, PlanSpec, Side, Slot, Snapshot, Source};
 
 fn main() {
     let rounds: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1000);
@@ -26,7 +26,7 @@ fn main() {
     eprintln!("{} bytes", body.len());
     let node = NodeFacts { name: "n".into(), secret: identity::Secret::from_file_bytes(b"s") };
     let mut snapshot = Snapshot::default();
-    let mut undecoded = Undecoded::default();
+    let mut extractor = Extractor::new(node);
     let mut out = Vec::new();
     for _ in 0..rounds {
         snapshot.reset(&plan);
@@ -36,7 +36,7 @@ fn main() {
             snapshot.put_body(side, Body { bytes: body.clone(), cut: false });
         }
         out.clear();
-        plan.extract(&snapshot, &node, &mut undecoded).encode(&mut out);
+        extractor.extract(&plan, &snapshot).encode(&mut out);
     }
     eprintln!("{} bytes of event", out.len());
 }

@@ -8,11 +8,12 @@ use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Builtin, Secret};
 use wire::{Event, Graphql, Key, Mcp, Param, ParamKind, Who, escape};
 
 use crate::body::{self, Side};
-use crate::decode::{Around, Format, Input, Media, Undecoded, Values, is_json_rpc, media};
+use crate::decode::{Around, Decoder, Format, Input, Media, Undecoded, Values, is_json_rpc, media};
 use crate::http::{self, Authorization};
 use crate::mask::mask;
 use crate::mcp::{self, Call, McpMode};
 use crate::plan::{AddressMode, BuiltinSlots, ContextSpec, KeySpec, PathMode, Plan};
+use crate::remembered::{Asker, Known, Remembered};
 use crate::snapshot::{Slot, Snapshot};
 use crate::source::{Origin, Piece, Source, Template};
 use crate::uri;
@@ -40,12 +41,38 @@ pub struct Identity<'a> {
     pub key: Key<'a>,
 }
 
-impl Plan {
-    /// Makes the event of a snapshot of this plan.
-    pub fn extract<'a>(&'a self, snapshot: &'a Snapshot, node: &'a NodeFacts, undecoded: &mut Undecoded) -> Event<'a> {
-        let reading = Reading::new(self, snapshot, &node.secret);
-        let identity = reading.identify(undecoded);
-        let ctx = reading.params(undecoded);
+/// Makes the events of a node, one after the other.
+#[derive(Debug)]
+pub struct Extractor {
+    node: NodeFacts,
+    kept: Kept,
+}
+
+/// What one event leaves for the next. Good for one secret.
+#[derive(Debug, Default)]
+struct Kept {
+    undecoded: Undecoded,
+    remembered: Remembered,
+}
+
+impl Extractor {
+    /// Of the node that has these facts.
+    pub fn new(node: NodeFacts) -> Self {
+        Self { node, kept: Kept::default() }
+    }
+
+    /// What could not be read so far.
+    pub fn undecoded(&self) -> Undecoded {
+        self.kept.undecoded
+    }
+
+    /// Makes the event of a snapshot of the plan.
+    pub fn extract<'a>(&'a mut self, plan: &'a Plan, snapshot: &'a Snapshot) -> Event<'a> {
+        let Self { node, kept } = self;
+        let reading = Reading::new(plan, snapshot, &node.secret);
+        let identity = reading.identify(kept);
+        let ctx = reading.params(kept);
+        let undecoded = &mut kept.undecoded;
         let facts = &snapshot.facts;
         Event {
             id: facts.id,
@@ -68,7 +95,7 @@ impl Plan {
             bytes_in: facts.bytes_in,
             bytes_out: facts.bytes_out,
             ip: reading.address(),
-            ua: reading.shown(self.user_agent),
+            ua: reading.shown(plan.user_agent),
             user: who(&ctx, ParamKind::User),
             role: who(&ctx, ParamKind::Role),
             ctx,
@@ -77,15 +104,17 @@ impl Plan {
             ..Event::default()
         }
     }
+}
 
+impl Plan {
     /// Finds the session alone.
     pub fn identify<'a>(&'a self, snapshot: &'a Snapshot, secret: &'a Secret) -> Identity<'a> {
-        Reading::new(self, snapshot, secret).identify(&mut Undecoded::default())
+        Reading::new(self, snapshot, secret).identify(&mut Kept::default())
     }
 
     /// Finds the user alone, as it may leave the node.
     pub fn user<'a>(&'a self, snapshot: &'a Snapshot, secret: &'a Secret) -> Option<Who<'a>> {
-        let params = Reading::new(self, snapshot, secret).params(&mut Undecoded::default());
+        let params = Reading::new(self, snapshot, secret).params(&mut Kept::default());
         who(&params, ParamKind::User)
     }
 }
@@ -123,6 +152,29 @@ fn cut(text: Cow<str>, max: usize) -> Cow<str> {
     }
 }
 
+/// Passes a value through decoders.
+fn decode<'a>(value: Cow<'a, [u8]>, decoders: &[Decoder], undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
+    decoders.iter().try_fold(value, |value, decoder| decoder.apply(value, undecoded))
+}
+
+fn best_cookie<'a>(headers: impl Iterator<Item = &'a [u8]>) -> Option<(&'static Builtin, &'a [u8])> {
+    let known = headers.filter_map(|header| http::first_cookie(header, &BUILTIN_COOKIES));
+    let (rank, value) = known.min_by_key(|&(rank, _)| rank)?;
+    BUILTIN_COOKIES.get(rank).map(|cookie| (cookie, value))
+}
+
+impl From<Known> for Identity<'_> {
+    /// Of a built-in key.
+    fn from(known: Known) -> Self {
+        let (source, name) = known.builtin;
+        let value = Cow::Owned(known.text);
+        Self {
+            sid: known.sid,
+            key: Key { source: Cow::Borrowed(source), name: Cow::Borrowed(name), value, hashed: true },
+        }
+    }
+}
+
 /// A plan, a snapshot and the secret, read together.
 struct Reading<'a> {
     plan: &'a Plan,
@@ -145,154 +197,176 @@ impl<'a> Reading<'a> {
         Self { plan, snapshot, secret, utf8: snapshot.utf8(), request_body, response_body, query }
     }
 
-    fn identify(&self, undecoded: &mut Undecoded) -> Identity<'a> {
+    fn identify(&self, kept: &mut Kept) -> Identity<'a> {
         let keys = self.plan.spec.keys.iter().zip(&self.plan.key_inputs);
         keys.enumerate()
-            .find_map(|(number, (key, &input))| self.own_key(number, key, input, undecoded))
-            .or_else(|| self.builtin_key(self.plan.builtin.as_ref()?))
-            .unwrap_or_else(|| self.address_key())
+            .find_map(|(number, (key, &input))| self.own_key(number, key, input, kept))
+            .or_else(|| self.builtin_key(self.plan.builtin.as_ref()?, kept))
+            .unwrap_or_else(|| self.address_key(kept))
     }
 
-    fn own_key(
-        &self,
-        number: usize,
-        key: &'a KeySpec,
-        input: Option<Slot>,
-        undecoded: &mut Undecoded,
-    ) -> Option<Identity<'a>> {
-        let value = self.value(number, &key.source, input, undecoded).filter(|value| !value.is_empty())?;
-        let sid = match &key.group {
-            None => self.secret.id(identity::OWN, &[&value]),
-            Some(group) => self.secret.id(&identity::group(&self.text_of(group)), &[&value]),
+    fn own_key(&self, number: usize, key: &'a KeySpec, input: Option<Slot>, kept: &mut Kept) -> Option<Identity<'a>> {
+        let Kept { undecoded, remembered } = kept;
+        let (raw, decoders) = self.read(number, &key.source, input, undecoded)?;
+        let mut find_out = || {
+            let value = decode(Cow::Borrowed(&raw), decoders, undecoded).filter(|value| !value.is_empty())?;
+            let sid = match &key.group {
+                None => self.secret.id(identity::OWN, &[&value]),
+                Some(group) => self.secret.id(&identity::group(&self.text_of(group)), &[&value]),
+            };
+            Some(Known { sid, text: self.leaving(value, !key.show).into_owned(), ..Known::default() })
         };
-        let (value, hashed) = self.leaving(value, !key.show);
-        let key = Key { source: Cow::Borrowed(&key.text), name: Cow::Borrowed(&key.name), value, hashed };
-        Some(Identity { sid, key })
+        let varies = key.group.as_ref().is_some_and(|group| group.variables().next().is_some());
+        let known = if varies {
+            find_out()
+        } else {
+            remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out)
+        }?;
+        let value = Cow::Owned(known.text);
+        let key = Key { source: Cow::Borrowed(&key.text), name: Cow::Borrowed(&key.name), value, hashed: !key.show };
+        Some(Identity { sid: known.sid, key })
     }
 
     /// The built-in keys in the order of the contract: the request's, then those that a first answer
     /// hands out, then `Authorization`.
-    fn builtin_key(&self, slots: &BuiltinSlots) -> Option<Identity<'a>> {
-        self.builtin_header(&slots.request_headers)
+    fn builtin_key(&self, slots: &BuiltinSlots, kept: &mut Kept) -> Option<Identity<'a>> {
+        let known = self
+            .builtin_header(&slots.request_headers)
             .or_else(|| self.builtin_cookie(slots.cookie))
             .or_else(|| self.builtin_set_cookie(slots.set_cookie))
-            .or_else(|| self.builtin_header(&slots.response_headers))
-            .or_else(|| self.authorization_key(slots.authorization))
+            .or_else(|| self.builtin_header(&slots.response_headers));
+        match known {
+            Some((key, value)) => {
+                self.builtin(key.namespace, &[value], kept, || Some(self.known(key.namespace, key.name, &[value])))
+            }
+            None => self.authorization_key(slots.authorization, kept),
+        }
     }
 
-    fn builtin_header(&self, slots: &[Slot]) -> Option<Identity<'a>> {
+    fn builtin_header(&self, slots: &[Slot]) -> Option<(&'static Builtin, &'a [u8])> {
         BUILTIN_HEADERS.iter().zip(slots).find_map(|(header, &slot)| {
             let value = self.snapshot.get(slot).filter(|value| !value.is_empty())?;
-            Some(self.builtin(header, value))
+            Some((header, value))
         })
     }
 
-    fn builtin_cookie(&self, slot: Slot) -> Option<Identity<'a>> {
-        self.best_cookie(self.snapshot.all(slot))
+    fn builtin_cookie(&self, slot: Slot) -> Option<(&'static Builtin, &'a [u8])> {
+        best_cookie(self.snapshot.all(slot))
     }
 
-    fn builtin_set_cookie(&self, slot: Slot) -> Option<Identity<'a>> {
-        self.best_cookie(self.snapshot.all(slot).filter_map(http::cookie_set))
+    fn builtin_set_cookie(&self, slot: Slot) -> Option<(&'static Builtin, &'a [u8])> {
+        best_cookie(self.snapshot.all(slot).filter_map(http::cookie_set))
     }
 
-    fn best_cookie<'b>(&self, headers: impl Iterator<Item = &'b [u8]>) -> Option<Identity<'a>> {
-        let known = headers.filter_map(|header| http::first_cookie(header, &BUILTIN_COOKIES));
-        let (rank, value) = known.min_by_key(|&(rank, _)| rank)?;
-        BUILTIN_COOKIES.get(rank).map(|cookie| self.builtin(cookie, value))
-    }
-
-    fn authorization_key(&self, slot: Slot) -> Option<Identity<'a>> {
-        Some(match http::authorization(self.snapshot.get(slot)?)? {
-            Authorization::Jwt { iss, sub } => {
-                self.builtin_parts(identity::JWT, "sub", &[iss.as_bytes(), b"\0", sub.as_bytes()])
-            }
-            Authorization::Basic(user) => self.builtin_parts(identity::BASIC, "user", &[&user]),
-            Authorization::Credential(text) => self.builtin_parts(identity::CREDENTIAL, "credential", &[text]),
+    fn authorization_key(&self, slot: Slot, kept: &mut Kept) -> Option<Identity<'a>> {
+        let header = self.snapshot.get(slot)?;
+        self.builtin("authorization", &[header], kept, || {
+            Some(match http::authorization(header)? {
+                Authorization::Jwt { iss, sub } => {
+                    self.known(identity::JWT, "sub", &[iss.as_bytes(), b"\0", sub.as_bytes()])
+                }
+                Authorization::Basic(user) => self.known(identity::BASIC, "user", &[&user]),
+                Authorization::Credential(text) => self.known(identity::CREDENTIAL, "credential", &[text]),
+            })
         })
     }
 
     /// What is left when no key found anything.
-    fn address_key(&self) -> Identity<'a> {
-        let address = identity::address_text(&escape(self.snapshot.get(Slot::IP).unwrap_or_default()));
-        match self.user_agent() {
-            b"" => self.builtin_parts(identity::IP, "ip", &[address.as_bytes()]),
-            agent => self.builtin_parts(identity::IP_USER_AGENT, "ip+ua", &[address.as_bytes(), b"\0", agent]),
-        }
+    fn address_key(&self, kept: &mut Kept) -> Identity<'a> {
+        let (ip, agent) = (self.snapshot.get(Slot::IP).unwrap_or_default(), self.user_agent());
+        let find_out = || {
+            let address = identity::address_text(&escape(ip));
+            match agent {
+                b"" => self.known(identity::IP, "ip", &[address.as_bytes()]),
+                agent => self.known(identity::IP_USER_AGENT, "ip+ua", &[address.as_bytes(), b"\0", agent]),
+            }
+        };
+        self.builtin("address", &[ip, b"\0", agent], kept, || Some(find_out())).unwrap_or_else(|| find_out().into())
     }
 
-    fn builtin(&self, key: &Builtin, value: &[u8]) -> Identity<'a> {
-        self.builtin_parts(key.namespace, key.name, &[value])
+    /// The session that a built-in key names.
+    fn builtin(
+        &self,
+        asker: &'static str,
+        parts: &[&[u8]],
+        kept: &mut Kept,
+        find_out: impl FnOnce() -> Option<Known>,
+    ) -> Option<Identity<'a>> {
+        kept.remembered.recall(Asker::Builtin(asker), parts, find_out).map(Identity::from)
     }
 
     /// Values of built-in keys always leave as pseudonyms.
-    fn builtin_parts(&self, namespace: &'static str, name: &'static str, parts: &[&[u8]]) -> Identity<'a> {
-        let key = Key {
-            source: Cow::Borrowed(namespace),
-            name: Cow::Borrowed(name),
-            value: Cow::Owned(identity::hex(&self.secret.id("pseudonym", parts))),
-            hashed: true,
-        };
-        Identity { sid: self.secret.id(namespace, parts), key }
+    fn known(&self, namespace: &'static str, name: &'static str, parts: &[&[u8]]) -> Known {
+        let text = identity::hex(&self.secret.id("pseudonym", parts));
+        Known { sid: self.secret.id(namespace, parts), text, builtin: (namespace, name) }
     }
 
-    fn params(&self, undecoded: &mut Undecoded) -> Vec<Param<'a>> {
+    fn params(&self, kept: &mut Kept) -> Vec<Param<'a>> {
         let contexts = self.plan.spec.contexts.iter().zip(&self.plan.context_inputs);
-        let numbered = contexts.zip(self.plan.spec.keys.len()..);
-        numbered.filter_map(|((context, &input), number)| self.param(number, context, input, undecoded)).collect()
+        let mut params = Vec::with_capacity(contexts.len());
+        for ((context, &input), number) in contexts.zip(self.plan.spec.keys.len()..) {
+            let value = self.context_value(number, context, input, kept);
+            params.extend(value.map(|value| Param {
+                source: Cow::Borrowed(&context.text),
+                name: Cow::Borrowed(&context.name),
+                kind: context.kind,
+                value,
+                hashed: context.hash,
+            }));
+        }
+        params
     }
 
-    fn param(
+    /// The value of a context as it may leave the node.
+    fn context_value(
         &self,
         number: usize,
         context: &'a ContextSpec,
         input: Option<Slot>,
-        undecoded: &mut Undecoded,
-    ) -> Option<Param<'a>> {
-        let value = self.value(number, &context.source, input, undecoded)?;
-        let (value, hashed) = self.leaving(value, context.hash);
-        Some(Param {
-            source: Cow::Borrowed(&context.text),
-            name: Cow::Borrowed(&context.name),
-            kind: context.kind,
-            value,
-            hashed,
-        })
+        kept: &mut Kept,
+    ) -> Option<Cow<'a, str>> {
+        let Kept { undecoded, remembered } = kept;
+        let (raw, decoders) = self.read(number, &context.source, input, undecoded)?;
+        if decoders.is_empty() && !context.hash {
+            return Some(self.leaving(raw, false));
+        }
+        let find_out = || {
+            let value = decode(Cow::Borrowed(&raw), decoders, undecoded)?;
+            Some(Known { text: self.leaving(value, context.hash).into_owned(), ..Known::default() })
+        };
+        let known = remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out)?;
+        Some(Cow::Owned(known.text))
     }
 
     /// A value as it may leave the node.
-    fn leaving(&self, value: Cow<'a, [u8]>, hash: bool) -> (Cow<'a, str>, bool) {
-        if hash {
-            return (self.pseudonym(&value), true);
-        }
-        (cut(text(value), SHOWN), false)
+    fn leaving<'b>(&self, value: Cow<'b, [u8]>, hash: bool) -> Cow<'b, str> {
+        if hash { self.pseudonym(&value) } else { cut(text(value), SHOWN) }
     }
 
-    fn pseudonym(&self, value: &[u8]) -> Cow<'a, str> {
+    fn pseudonym<'b>(&self, value: &[u8]) -> Cow<'b, str> {
         Cow::Owned(identity::hex(&self.secret.pseudonym(value)))
     }
 
-    /// The value of a source, decoded. `number` is its place among all keys and contexts, `input` the
-    /// header that it reads, when it reads one.
-    fn value(
+    /// What a source reads, and the decoders that it has to pass yet. `number` is the source's place among all
+    /// keys and contexts, `input` the header that it reads, when it reads one.
+    fn read(
         &self,
         number: usize,
-        source: &Source,
+        source: &'a Source,
         input: Option<Slot>,
         undecoded: &mut Undecoded,
-    ) -> Option<Cow<'a, [u8]>> {
-        match source.origin {
-            Origin::RequestBody => self.request_body_value(number, undecoded).map(Cow::Owned),
+    ) -> Option<(Cow<'a, [u8]>, &'a [Decoder])> {
+        let value = match source.origin {
+            Origin::RequestBody => self.request_body_value(number, undecoded)?,
             Origin::ResponseBody => {
                 let body = &self.plan.documents.response_body;
                 let read = |out: &mut _| body.read(self.snapshot, Side::Response, out, undecoded);
-                self.document_value(&self.response_body, number, read).map(Cow::Owned)
+                self.document_value(&self.response_body, number, read)?
             }
-            Origin::QueryString => self.query_value(number, undecoded).map(Cow::Owned),
-            _ => {
-                let raw = self.raw(&source.origin, input)?;
-                source.decoders.iter().try_fold(raw, |value, decoder| decoder.apply(value, undecoded))
-            }
-        }
+            Origin::QueryString => self.query_value(number, undecoded)?,
+            _ => return Some((self.raw(&source.origin, input)?, &source.decoders)),
+        };
+        Some((Cow::Owned(value), &[]))
     }
 
     fn request_body_value(&self, number: usize, undecoded: &mut Undecoded) -> Option<Vec<u8>> {

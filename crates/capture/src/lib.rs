@@ -3,7 +3,7 @@
 //!
 //! The split follows the threads: on the event loop NGINX's side only copies the bytes that
 //! [`Plan`] lists into a [`Snapshot`]; everything that thinks (decoding, hashing, cutting) happens
-//! in [`Plan::extract`] on the flusher thread.
+//! in an [`Extractor`] on the flusher thread.
 //!
 //! Invariants:
 //! - Only what the plan names, and the fields of the record format, are in an event. Keys leave as
@@ -23,13 +23,14 @@ pub mod line;
 mod mask;
 mod mcp;
 mod plan;
+mod remembered;
 mod snapshot;
 mod source;
 mod uri;
 
 pub use body::{BodyPlan, Side};
 pub use decode::{Decoder, Format, GraphqlPath, Reason, Undecoded, XmlPath};
-pub use extract::{Identity, NodeFacts};
+pub use extract::{Extractor, Identity, NodeFacts};
 pub use http::{Authorization, authorization};
 pub use mcp::McpMode;
 pub use plan::{

@@ -3,6 +3,8 @@
 //! A [`PlanSpec`] is what the directives say; [`Plan::new`] finds out which bytes of a request it
 //! needs and gives each a [`Slot`]. Equal inputs share a slot, so nothing is copied twice.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use identity::BUILTIN_HEADERS;
 use wire::ParamKind;
 
@@ -127,6 +129,8 @@ pub struct VariableSlot {
 /// A [`PlanSpec`] with its inputs found.
 #[derive(Debug)]
 pub struct Plan {
+    /// Tells it from every other one of this process.
+    pub(crate) number: u64,
     pub(crate) spec: PlanSpec,
     pub(crate) inputs: Inputs,
     pub(crate) user_agent: Slot,
@@ -198,6 +202,9 @@ pub(crate) struct BuiltinSlots {
     pub(crate) authorization: Slot,
 }
 
+/// How many plans this process has made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 impl Plan {
     /// Finds out what the plan needs to know of a request.
     pub fn new(spec: PlanSpec) -> Self {
@@ -214,7 +221,8 @@ impl Plan {
             request_headers: mcp::HEADERS.map(|name| inputs.request_header(name)),
             answer: inputs.response_header("mcp-session-id"),
         });
-        Self { spec, inputs, user_agent, builtin, key_inputs, context_inputs, documents, mcp }
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        Self { number, spec, inputs, user_agent, builtin, key_inputs, context_inputs, documents, mcp }
     }
 
     /// What is wanted of the bodies that go one way; `None` when nothing is.

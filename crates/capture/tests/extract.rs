@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use capture::{
-    AddressMode, ContextSpec, KeySpec, NodeFacts, PathMode, Plan, PlanSpec, Slot, Snapshot, Source, Template,
-    Undecoded, is_sensitive,
+    AddressMode, ContextSpec, Extractor, Format, KeySpec, NodeFacts, PathMode, Plan, PlanSpec, Reason, Slot, Snapshot,
+    Source, Template, is_sensitive,
 };
 use identity::{Secret, hex};
 use wire::ParamKind;
@@ -207,7 +207,7 @@ fn event(spec: PlanSpec, request: &Request) -> wire::Event<'static> {
     let plan = Arc::clone(snapshot.plan.as_ref().unwrap());
     let node = NodeFacts { name: "edge-1".into(), secret: secret() };
     let mut bytes = Vec::new();
-    plan.extract(&snapshot, &node, &mut Undecoded::default()).encode(&mut bytes);
+    Extractor::new(node).extract(&plan, &snapshot).encode(&mut bytes);
     wire::Event::decode(bytes.leak()).unwrap()
 }
 
@@ -284,4 +284,65 @@ fn an_application_may_hold_variables_and_is_never_empty() {
     let of = |variables| event(spec.clone(), &Request { variables, ..Request::default() }).app.into_owned();
     assert_eq!(of(&[("app", "shop")]), "shop");
     assert_eq!(of(&[]), "default");
+}
+
+/// {"iss":"i","sub":"ann"} and {"iss":"i","sub":"bob"}, as their payloads stand in a token.
+const ANN: &str = "Bearer e30.eyJpc3MiOiJpIiwic3ViIjoiYW5uIn0.c2ln";
+const BOB: &str = "Bearer e30.eyJpc3MiOiJpIiwic3ViIjoiYm9iIn0.c2ln";
+
+#[test]
+fn an_event_does_not_depend_on_the_events_before_it() {
+    let claim = "request.header.Authorization.jwt.payload.sub";
+    let own = PlanSpec {
+        keys: vec![grouped("request.query.user", "$host"), grouped("request.query.token", "shop")],
+        contexts: vec![
+            context(claim, ParamKind::User),
+            ContextSpec { hash: false, ..context(claim, ParamKind::Context) },
+            context("request.cookie.sid", ParamKind::Context),
+        ],
+        ..PlanSpec::default()
+    };
+    let shown = PlanSpec { keys: vec![KeySpec { show: true, ..key("request.query.token") }], ..PlanSpec::default() };
+    let mut snapshots = Vec::new();
+    for spec in [&PlanSpec::default(), &own, &shown] {
+        for headers in [
+            &[][..],
+            &[("Authorization", ANN)],
+            &[("Authorization", BOB), ("User-Agent", "curl")],
+            &[("Authorization", "Basic YW5uOnB3")],
+            &[("Authorization", "Bearer opaque")],
+            &[("Cookie", "sid=ann"), ("Authorization", "ann")],
+            &[("X-Session-Id", "ann")],
+        ] {
+            for (target, host) in
+                [("/", "a.test"), ("/?user=ann", "a.test"), ("/?user=ann", "b.test"), ("/?token=ann", "")]
+            {
+                let variables = &[("host", host)][..];
+                snapshots.push(snapshot(spec.clone(), &Request { target, headers, variables, ..Request::default() }));
+            }
+        }
+    }
+    let node = NodeFacts { name: "edge-1".into(), secret: secret() };
+    let bytes = |extractor: &mut Extractor, snapshot: &Snapshot| {
+        let mut bytes = Vec::new();
+        extractor.extract(snapshot.plan.as_ref().unwrap(), snapshot).encode(&mut bytes);
+        bytes
+    };
+    let mut used = Extractor::new(node.clone());
+    for snapshot in snapshots.iter().chain(snapshots.iter().rev()) {
+        let mut unused = Extractor::new(node.clone());
+        assert_eq!(bytes(&mut used, snapshot), bytes(&mut unused, snapshot), "{snapshot:?}");
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_counted_each_time() {
+    let contexts = vec![context("request.header.Authorization.jwt.payload.sub", ParamKind::User)];
+    let headers = &[("Authorization", "Bearer a.%%%.c")][..];
+    let snapshot = snapshot(PlanSpec { contexts, ..PlanSpec::default() }, &Request { headers, ..Request::default() });
+    let mut extractor = Extractor::new(NodeFacts { name: "edge-1".into(), secret: secret() });
+    for times in 1..=3 {
+        extractor.extract(snapshot.plan.as_ref().unwrap(), &snapshot);
+        assert_eq!(extractor.undecoded().get(Format::Jwt, Reason::Malformed), times);
+    }
 }

@@ -7,7 +7,7 @@ mod memory;
 use std::sync::{Arc, OnceLock};
 
 use capture::{
-    Body, ContextSpec, Format, NodeFacts, Plan, PlanSpec, Reason, Side, Slot, Snapshot, Source, Undecoded,
+    Body, ContextSpec, Extractor, Format, NodeFacts, Plan, PlanSpec, Reason, Side, Slot, Snapshot, Source,
 };
 use libfuzzer_sys::fuzz_target;
 use wire::ParamKind;
@@ -119,14 +119,14 @@ fn extract(target: &Target, plan: &Arc<Plan>, data: &[u8]) {
             }
         }
         snapshot.put_body(Side::Request, Body { bytes: data.to_vec(), cut });
-        let mut undecoded = Undecoded::default();
+        let mut extractor = Extractor::new(node.clone());
         let before = memory::start();
-        let event = plan.extract(&snapshot, &node, &mut undecoded);
+        let event = extractor.extract(plan, &snapshot);
         let peak = memory::peak() - before;
         assert!(peak <= MEMORY_LIMIT, "takes {peak} bytes");
         assert!(event.ctx.iter().all(|param| param.value.len() <= 1024), "a shown value is longer than 1 KiB");
         if !cut {
-            let cuts: u64 = Format::ALL.iter().map(|format| undecoded.get(*format, Reason::Cut)).sum();
+            let cuts: u64 = Format::ALL.iter().map(|format| extractor.undecoded().get(*format, Reason::Cut)).sum();
             assert!(cuts == 0 || !target.encoding.is_empty(), "a whole body counts as cut");
         }
     }

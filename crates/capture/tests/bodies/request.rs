@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use capture::{Body, ContextSpec, Format, NodeFacts, Plan, PlanSpec, Reason, Side, Slot, Snapshot, Source, Undecoded};
+use capture::{
+    Body, ContextSpec, Extractor, Format, NodeFacts, Plan, PlanSpec, Reason, Side, Slot, Snapshot, Source, Undecoded,
+};
 use identity::Secret;
 use wire::ParamKind;
 
@@ -102,8 +104,8 @@ pub fn read(sources: &[&str], sent: &Sent, body_limit: usize) -> Got {
     let plan = plan(sources, body_limit);
     let snapshot = snapshot(&plan, sent);
     let node = NodeFacts { name: "edge-1".into(), secret: Secret::from_file_bytes(b"s") };
-    let mut undecoded = Undecoded::default();
-    let event = plan.extract(&snapshot, &node, &mut undecoded);
+    let mut extractor = Extractor::new(node);
+    let event = extractor.extract(&plan, &snapshot);
     let value = |number: usize| {
         let name = number.to_string();
         event.ctx.iter().find(|param| param.name == name).map(|param| param.value.clone().into_owned())
@@ -116,8 +118,8 @@ pub fn read(sources: &[&str], sent: &Sent, body_limit: usize) -> Got {
             .map(|mcp| [mcp.method.to_string(), mcp.primitive.to_string(), text(&mcp.arguments), text(&mcp.error)]),
         values: (0..sources.len()).map(value).collect(),
         oversized: snapshot.oversized,
-        undecoded,
         graphql: event.gql.as_ref().map(|gql| (gql.kind.clone().into_owned(), gql.operation.clone().into_owned())),
+        undecoded: extractor.undecoded(),
     }
 }
 
