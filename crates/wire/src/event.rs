@@ -468,6 +468,28 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_any_size_is_written_as_the_generic_encoder_writes_it() {
+        let sizes = [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536];
+        let numbers = [0, 127, 128, 255, 256, 65_535, 65_536, u64::from(u32::MAX), 1 << 32, u64::MAX];
+        for (size, number) in sizes.into_iter().zip(numbers) {
+            let text = "x".repeat(size);
+            let event = Event {
+                host: text.as_str().into(),
+                scheme: text.as_str().into(),
+                conn: number,
+                full: Some(text.as_bytes().into()),
+                ctx: vec![Param::default(); size],
+                ..full_event()
+            };
+            let mut out = b"before".to_vec();
+            event.encode(&mut out);
+            let record = out.strip_prefix(b"before").unwrap();
+            assert!(record == map_bytes(as_map(&event)), "{size}");
+            assert!(Event::decode(record).unwrap() == event, "{size}");
+        }
+    }
+
+    #[test]
     fn bytes_as_hex_and_seq_as_text_are_read_for_senders_that_only_have_json() {
         let mut map = as_map(&full_event());
         set(&mut map, "id", "07070707070707070707070707070707".into());
