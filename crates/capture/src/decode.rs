@@ -83,7 +83,7 @@ impl Decoder {
     }
 
     fn apply_to<'a>(&self, bytes: &'a [u8], undecoded: &mut Undecoded) -> Option<Cow<'a, [u8]>> {
-        let mut found = read(&[self], Input::whole(bytes), Around::default());
+        let mut found = read(std::slice::from_ref(self), Input::whole(bytes), Around::default());
         found.count(self.format(), undecoded);
         // The next decoder may read a beginning; a value is never one.
         found.values.pop().flatten().filter(|_| !found.cut)
@@ -91,12 +91,12 @@ impl Decoder {
 }
 
 /// Reads what decoders of one kind take from a input.
-pub(crate) fn read<'d>(decoders: &[&Decoder], input: Input<'d>, around: Around) -> Found<'d> {
+pub(crate) fn read<'d>(decoders: &[Decoder], input: Input<'d>, around: Around) -> Found<'d> {
     match decoders.first() {
         None => Found::none_of(0),
-        Some(Decoder::Json(_)) => json::read(input, &json_paths(decoders)),
-        Some(Decoder::JwtHeader(_)) => jwt(input, 0, &json_paths(decoders)),
-        Some(Decoder::JwtPayload(_)) => jwt(input, 1, &json_paths(decoders)),
+        Some(Decoder::Json(_)) => json::read(input, decoders),
+        Some(Decoder::JwtHeader(_)) => jwt(input, 0, decoders),
+        Some(Decoder::JwtPayload(_)) => jwt(input, 1, decoders),
         Some(Decoder::Form(_)) => form::read(input, &names(decoders)),
         Some(Decoder::Multipart(_)) => {
             let boundary = around.content_type.and_then(multipart::boundary);
@@ -120,31 +120,24 @@ pub(crate) fn read<'d>(decoders: &[&Decoder], input: Input<'d>, around: Around) 
     }
 }
 
-fn json_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p [String]> {
-    taken(decoders, |decoder| match decoder {
-        Decoder::Json(path) | Decoder::JwtHeader(path) | Decoder::JwtPayload(path) => Some(path.as_slice()),
-        _ => None,
-    })
-}
-
-fn names<'p>(decoders: &[&'p Decoder]) -> Vec<&'p str> {
+fn names(decoders: &[Decoder]) -> Vec<&str> {
     taken(decoders, |decoder| match decoder {
         Decoder::Form(name) | Decoder::Multipart(name) => Some(name.as_str()),
         _ => None,
     })
 }
 
-fn xml_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p XmlPath> {
+fn xml_paths(decoders: &[Decoder]) -> Vec<&XmlPath> {
     taken(decoders, |decoder| if let Decoder::Xml(path) = decoder { Some(path) } else { None })
 }
 
-fn graphql_paths<'p>(decoders: &[&'p Decoder]) -> Vec<&'p GraphqlPath> {
+fn graphql_paths(decoders: &[Decoder]) -> Vec<&GraphqlPath> {
     taken(decoders, |decoder| if let Decoder::Graphql(path) = decoder { Some(path) } else { None })
 }
 
 /// What each of some decoders takes.
-fn taken<'p, P: ?Sized>(decoders: &[&'p Decoder], what: impl Fn(&'p Decoder) -> Option<&'p P>) -> Vec<&'p P> {
-    decoders.iter().filter_map(|decoder| what(decoder)).collect()
+fn taken<'p, P: ?Sized>(decoders: &'p [Decoder], what: impl Fn(&'p Decoder) -> Option<&'p P>) -> Vec<&'p P> {
+    decoders.iter().filter_map(what).collect()
 }
 
 /// Percent-decoding that leaves `+` and broken escapes alone.
@@ -158,10 +151,10 @@ fn percent(input: Input) -> Found {
     Found::whole(percent_encoding::percent_decode(bytes), input.cut)
 }
 
-fn jwt(input: Input, part: usize, paths: &[&[String]]) -> Found<'static> {
+fn jwt(input: Input, part: usize, decoders: &[Decoder]) -> Found<'static> {
     match jwt_part(input.bytes, part) {
-        Some(document) => json::read(Input::whole(&document), paths).owned(),
-        None => Found::failed(paths.len(), input.end()),
+        Some(document) => json::read(Input::whole(&document), decoders).owned(),
+        None => Found::failed(decoders.len(), input.end()),
     }
 }
 

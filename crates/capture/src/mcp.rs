@@ -84,7 +84,7 @@ fn members<const N: usize>(input: Input, paths: [&str; N], undecoded: &mut Undec
         let segments = path.split('.').map(str::to_owned);
         Decoder::Json(batch.then(|| "0".to_owned()).into_iter().chain(segments).collect())
     });
-    let found = decode::read(&decoders.each_ref(), input, decode::Around::default());
+    let found = decode::read(&decoders, input, decode::Around::default());
     // Most messages lack some of the members: only a broken one counts.
     found.count(Format::Json, undecoded);
     let mut values = found.values.into_iter();

@@ -37,7 +37,7 @@ pub(crate) struct Found<'d> {
 
 impl<'d> Found<'d> {
     pub(crate) fn none_of(wanted: usize) -> Self {
-        Self { values: vec![None; wanted], failure: None, cut: false }
+        Self { values: (0..wanted).map(|_| None).collect(), failure: None, cut: false }
     }
 
     /// Nothing could be read.

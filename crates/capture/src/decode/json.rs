@@ -13,30 +13,43 @@ mod nested;
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
+use super::Decoder;
 use super::input::{Found, Input};
 use super::undecoded::Reason;
 use crate::snapshot::MAX_VALUE;
 
-/// Strings up to this length are looked through byte by byte.
-const SHORT: usize = 12;
-
 /// A set of paths by their number: sources are far fewer than 64.
 type Paths = u64;
 
-/// Reads the values at `paths`: names of members and numbers of elements from the top; `*` takes all
-/// elements.
-pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
+/// Says where a value is.
+pub(crate) trait Path {
+    /// Names of members and numbers of elements from the top; `*` takes all elements.
+    fn segments(&self) -> &[String];
+}
+
+impl Path for &[String] {
+    fn segments(&self) -> &[String] {
+        self
+    }
+}
+
+impl Path for Decoder {
+    fn segments(&self) -> &[String] {
+        match self {
+            Self::Json(path) | Self::JwtHeader(path) | Self::JwtPayload(path) => path,
+            _ => &[],
+        }
+    }
+}
+
+/// Reads the values at `paths`.
+pub(crate) fn read<'d, P: Path>(input: Input<'d>, paths: &[P]) -> Found<'d> {
     // Some write a byte order mark, and readers may ignore it (RFC 8259, section 8.1).
     let text = input.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input.bytes);
     let all = (0..paths.len()).fold(0, |all, i| all | bit(i));
-    let mut walk = Walk {
-        paths,
-        values: vec![Vec::new(); paths.len()],
-        listed: vec![0; paths.len()],
-        open: all,
-        long: 0,
-        broken: false,
-    };
+    let mut walk = Walk { paths, found: Found::none_of(paths.len()), open: all, long: 0, broken: false };
     let read = Reader { text, at: 0 }.value(&mut walk, Place { active: all, depth: 0, listed: 0 });
     let mut failure = match read {
         Err(Stop::End) => Some(input.end()),
@@ -45,22 +58,11 @@ pub(crate) fn read<'d>(input: Input<'d>, paths: &[&[String]]) -> Found<'d> {
     };
     // A list that was left open is not whole.
     let incomplete = if failure.is_some() { walk.open } else { 0 };
-    let mut found = Found::none_of(paths.len());
-    for (i, mut values) in walk.values.into_iter().enumerate().filter(|(i, _)| incomplete & bit(*i) == 0) {
-        if walk.long & bit(i) != 0 {
-            failure = Some(Reason::TooLarge);
-            continue;
-        }
-        let value = match values.len() {
-            0 | 1 => values.pop(),
-            _ => Some(Cow::Owned(values.join(&b','))),
-        };
-        if let Some(value) = value {
-            found.put(i, value);
-        }
+    each(incomplete).for_each(|i| walk.forget(i));
+    if walk.long & !incomplete != 0 {
+        failure = Some(Reason::TooLarge);
     }
-    found.failure = failure;
-    found
+    Found { failure, ..walk.found }
 }
 
 /// The first scalar of each named member of an object; none of a document that is broken anywhere.
@@ -96,11 +98,10 @@ fn each(mut paths: Paths) -> impl Iterator<Item = usize> {
     })
 }
 
-struct Walk<'w, 'd> {
-    paths: &'w [&'w [String]],
-    values: Vec<Vec<Cow<'d, [u8]>>>,
-    /// Bytes of what each path has found below a `*`.
-    listed: Vec<usize>,
+struct Walk<'w, 'd, P> {
+    paths: &'w [P],
+    /// What each path has found; below a `*` with commas between.
+    found: Found<'d>,
     /// Paths whose value has not been met yet.
     open: Paths,
     /// Paths whose list is longer than a value may be.
@@ -109,9 +110,15 @@ struct Walk<'w, 'd> {
     broken: bool,
 }
 
-impl<'d> Walk<'_, 'd> {
+impl<'d, P: Path> Walk<'_, 'd, P> {
     fn segment(&self, path: usize, depth: usize) -> Option<&str> {
-        self.paths.get(path)?.get(depth).map(String::as_str)
+        self.paths.get(path)?.segments().get(depth).map(String::as_str)
+    }
+
+    fn forget(&mut self, path: usize) {
+        if let Some(value) = self.found.values.get_mut(path) {
+            *value = None;
+        }
     }
 
     /// Those of `active` whose next segment is `wanted`.
@@ -122,7 +129,7 @@ impl<'d> Walk<'_, 'd> {
 
     /// Those of `active` that end at this depth.
     fn ending(&self, active: Paths, depth: usize) -> Paths {
-        let ends = |&i: &usize| self.paths.get(i).is_some_and(|path| path.len() == depth);
+        let ends = |&i: &usize| self.paths.get(i).is_some_and(|path| path.segments().len() == depth);
         each(active).filter(ends).fold(0, |all, i| all | bit(i))
     }
 
@@ -130,27 +137,31 @@ impl<'d> Walk<'_, 'd> {
     fn take(&mut self, raw: &'d [u8], paths: Paths, listed: Paths) {
         let value = text_of(raw);
         self.broken |= value.is_err();
+        let Ok(Some(value)) = value else {
+            self.open &= !(paths & !listed);
+            return;
+        };
         for i in each(paths & !self.long) {
-            let (Some(values), Some(bytes), Ok(Some(value))) = (self.values.get_mut(i), self.listed.get_mut(i), &value)
-            else {
-                continue;
-            };
-            if listed & bit(i) != 0 {
-                *bytes += value.len() + 1;
-                if *bytes > MAX_VALUE {
-                    self.long |= bit(i);
-                    *values = Vec::new();
-                    continue;
+            let Some(place) = self.found.values.get_mut(i) else { continue };
+            match place {
+                None => *place = Some(value.clone()),
+                Some(list) => {
+                    let list = list.to_mut();
+                    list.push(b',');
+                    list.extend_from_slice(&value);
                 }
             }
-            values.push(value.clone());
+            if listed & bit(i) != 0 && place.as_ref().is_some_and(|list| list.len() >= MAX_VALUE) {
+                self.long |= bit(i);
+                *place = None;
+            }
         }
         self.open &= !(paths & !listed);
     }
 
     /// A list has ended: what was found in it is all.
     fn close(&mut self, lists: Paths) {
-        let found = |&i: &usize| self.values.get(i).is_some_and(|values| !values.is_empty());
+        let found = |&i: &usize| self.found.values.get(i).is_some_and(Option::is_some);
         let done = each(lists).filter(found).fold(0, |all, i| all | bit(i));
         self.open &= !(done | lists & self.long);
     }
@@ -181,6 +192,22 @@ fn unescaped<'d>(quoted: &'d [u8], inner: &'d [u8]) -> Result<Cow<'d, [u8]>, Bro
     serde_json::from_slice::<String>(quoted).map(|text| Cow::Owned(text.into_bytes())).map_err(|_| Broken)
 }
 
+/// Where the first quote or backslash is. Most strings are short: a call costs more than a look at them.
+#[inline]
+fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+    let (parts, rest) = text.as_chunks::<16>();
+    for (number, &part) in parts.iter().enumerate() {
+        let part = u8x16::new(part);
+        let mask = |byte: u8| part.simd_eq(u8x16::splat(byte)).to_bitmask();
+        let found = mask(b'"') | mask(b'\\');
+        if found != 0 {
+            return Some(number * 16 + found.trailing_zeros() as usize);
+        }
+    }
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(text.len() - rest.len() + at)
+}
+
 /// Why reading ends early.
 #[derive(Debug)]
 enum Stop {
@@ -208,7 +235,7 @@ struct Reader<'d> {
 
 impl<'d> Reader<'d> {
     /// Reads a value that some paths lead to. Recurses along the paths, which are short.
-    fn value(&mut self, walk: &mut Walk<'_, 'd>, place: Place) -> Result<(), Stop> {
+    fn value<P: Path>(&mut self, walk: &mut Walk<'_, 'd, P>, place: Place) -> Result<(), Stop> {
         let here = walk.ending(place.active, place.depth);
         let deeper = place.active & !here;
         if here != 0 {
@@ -227,7 +254,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn members(&mut self, walk: &mut Walk<'_, 'd>, place: Place) -> Result<(), Stop> {
+    fn members<P: Path>(&mut self, walk: &mut Walk<'_, 'd, P>, place: Place) -> Result<(), Stop> {
         self.each_member(|reader, name| {
             let active = walk.matching(place.active, place.depth, |segment| segment.as_bytes() == name);
             reader.below(walk, Place { active, depth: place.depth + 1, ..place })
@@ -241,14 +268,14 @@ impl<'d> Reader<'d> {
             return Ok(());
         }
         loop {
-            let quoted = match self.peek()? {
+            let (quoted, escapes) = match self.peek()? {
                 b'"' => self.string()?,
                 _ => return Err(Stop::Malformed),
             };
             let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-            let name = match memchr::memchr(b'\\', inner) {
-                None => Cow::Borrowed(inner),
-                Some(_) => unescaped(quoted, inner).map_err(|Broken| Stop::Malformed)?,
+            let name = match escapes {
+                false => Cow::Borrowed(inner),
+                true => unescaped(quoted, inner).map_err(|Broken| Stop::Malformed)?,
             };
             if !self.takes(b':')? {
                 return Err(Stop::Malformed);
@@ -260,7 +287,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn elements(&mut self, walk: &mut Walk<'_, 'd>, place: Place) -> Result<(), Stop> {
+    fn elements<P: Path>(&mut self, walk: &mut Walk<'_, 'd, P>, place: Place) -> Result<(), Stop> {
         self.at += 1;
         let Place { active, depth, listed } = place;
         let stars = walk.matching(active, depth, |segment| segment == "*");
@@ -279,7 +306,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A value within another, which perhaps nobody wants.
-    fn below(&mut self, walk: &mut Walk<'_, 'd>, place: Place) -> Result<(), Stop> {
+    fn below<P: Path>(&mut self, walk: &mut Walk<'_, 'd, P>, place: Place) -> Result<(), Stop> {
         if place.active == 0 { self.skip(place.depth).map(drop) } else { self.value(walk, place) }
     }
 
@@ -288,7 +315,7 @@ impl<'d> Reader<'d> {
         let first = self.peek()?;
         let start = self.at;
         match first {
-            b'"' => return self.string(),
+            b'"' => return self.string().map(|(quoted, _)| quoted),
             b'{' | b'[' => self.nested()?,
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
                 let rest = self.text.get(start..).unwrap_or_default();
@@ -317,21 +344,20 @@ impl<'d> Reader<'d> {
         Ok(())
     }
 
-    /// Passes a string over and gives it with its quotes.
-    fn string(&mut self) -> Result<&'d [u8], Stop> {
+    /// Passes a string over and gives it with its quotes, and whether something in it is escaped.
+    fn string(&mut self) -> Result<(&'d [u8], bool), Stop> {
         let start = self.at;
         let mut at = start + 1;
+        let mut escapes = false;
         loop {
             let rest = self.text.get(at..).ok_or(Stop::End)?;
-            let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
-            // Most are short, and a call costs more than a look at them.
-            let near = rest.iter().take(SHORT).position(is_special);
-            at += near.or_else(|| memchr::memchr2(b'"', b'\\', rest)).ok_or(Stop::End)? + 1;
+            at += quote_or_backslash(rest).ok_or(Stop::End)? + 1;
             if self.text.get(at - 1) == Some(&b'"') {
                 self.at = at;
-                return Ok(self.text.get(start..at).unwrap_or_default());
+                return Ok((self.text.get(start..at).unwrap_or_default(), escapes));
             }
             // What is escaped ends nothing.
+            escapes = true;
             at += 1;
         }
     }

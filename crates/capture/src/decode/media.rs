@@ -18,6 +18,10 @@ pub(crate) enum Media {
 /// Understands a content type; its parameters do not matter. Neither allocates nor fails: the event
 /// loop asks.
 pub(crate) fn of(content_type: &[u8]) -> Media {
+    // Most are written so.
+    if content_type == b"application/json" {
+        return Media::Json;
+    }
     let end = memchr::memchr(b';', content_type).unwrap_or(content_type.len());
     let essence = content_type.get(..end).unwrap_or_default().trim_ascii();
     let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());

@@ -15,10 +15,11 @@ pub(crate) struct Tree {
 }
 
 /// Decoders of one kind that take different things from the same input.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Reader {
-    /// Each with what is done with its value.
-    branches: Vec<(Decoder, Tree)>,
+    decoders: Vec<Decoder>,
+    /// What is done with the value of each.
+    trees: Vec<Tree>,
 }
 
 /// The values of a tree, by their numbers.
@@ -33,23 +34,16 @@ impl Tree {
         };
         let kind = std::mem::discriminant(first);
         let same = |reader: &&mut Reader| {
-            reader.branches.first().is_some_and(|(decoder, _)| std::mem::discriminant(decoder) == kind)
+            reader.decoders.first().is_some_and(|decoder| std::mem::discriminant(decoder) == kind)
         };
-        if let Some(reader) = self.readers.iter_mut().find(|reader| same(reader)) {
-            match reader.branches.iter_mut().find(|(decoder, _)| decoder == first) {
-                Some((_, tree)) => tree.add(rest, number),
-                None => reader.branches.push((first.clone(), Self::chain(rest, number))),
+        match self.readers.iter_mut().find(same) {
+            Some(reader) => reader.add(first, rest, number),
+            None => {
+                let mut reader = Reader::default();
+                reader.add(first, rest, number);
+                self.readers.push(reader);
             }
-        } else {
-            self.readers.push(Reader { branches: vec![(first.clone(), Self::chain(rest, number))] });
         }
-    }
-
-    /// A tree of one value.
-    fn chain(decoders: &[Decoder], number: usize) -> Self {
-        let mut tree = Self::default();
-        tree.add(decoders, number);
-        tree
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -63,7 +57,7 @@ impl Tree {
 
     /// Whether a decoder of this kind reads the input first.
     pub(crate) fn begins_with(&self, format: Format) -> bool {
-        self.readers.iter().filter_map(|reader| reader.branches.first()).any(|(first, _)| first.format() == format)
+        self.readers.iter().filter_map(|reader| reader.decoders.first()).any(|first| first.format() == format)
     }
 
     /// Reads all values from a input. `from` made the input, for the counters.
@@ -88,16 +82,26 @@ impl Tree {
 }
 
 impl Reader {
+    fn add(&mut self, decoder: &Decoder, rest: &[Decoder], number: usize) {
+        let same = self.decoders.iter().zip(&mut self.trees).find(|(known, _)| *known == decoder);
+        if let Some((_, tree)) = same {
+            return tree.add(rest, number);
+        }
+        let mut tree = Tree::default();
+        tree.add(rest, number);
+        self.decoders.push(decoder.clone());
+        self.trees.push(tree);
+    }
+
     fn fits(&self, around: &Around) -> bool {
-        self.branches.first().is_some_and(|(decoder, _)| around.fits(decoder))
+        self.decoders.first().is_some_and(|decoder| around.fits(decoder))
     }
 
     fn read(&self, input: Input, around: Around, out: &mut Values, undecoded: &mut Undecoded) {
-        let decoders: Vec<&Decoder> = self.branches.iter().map(|(decoder, _)| decoder).collect();
-        let found = super::read(&decoders, input, around);
-        let Some(format) = decoders.first().map(|decoder| decoder.format()) else { return };
+        let found = super::read(&self.decoders, input, around);
+        let Some(format) = self.decoders.first().map(Decoder::format) else { return };
         found.count(format, undecoded);
-        for ((_, tree), value) in self.branches.iter().zip(&found.values) {
+        for (tree, value) in self.trees.iter().zip(&found.values) {
             if let Some(value) = value {
                 tree.read(Input { bytes: value, cut: found.cut }, format, Around::default(), out, undecoded);
             }
