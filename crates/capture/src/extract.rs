@@ -133,8 +133,16 @@ fn who<'a>(params: &[Param<'a>], kind: ParamKind) -> Option<Who<'a>> {
 fn text(bytes: Cow<[u8]>) -> Cow<str> {
     match bytes {
         Cow::Borrowed(bytes) => escape(bytes),
-        Cow::Owned(bytes) => Cow::Owned(escape(&bytes).into_owned()),
+        Cow::Owned(bytes) => {
+            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|error| escape(error.as_bytes()).into_owned()))
+        }
     }
+}
+
+/// The part of a text that these bytes are; `None` when they lie elsewhere.
+fn part_of<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+    let start = bytes.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+    text.get(start..start.checked_add(bytes.len())?)
 }
 
 /// Cuts text at a length in bytes, between characters.
@@ -180,7 +188,7 @@ struct Reading<'a> {
     plan: &'a Plan,
     snapshot: &'a Snapshot,
     secret: &'a Secret,
-    /// All of the snapshot's text, when it is UTF-8, as nearly always.
+    /// All of the snapshot's text, when it is UTF-8.
     utf8: Option<&'a str>,
     request_body: Document,
     response_body: Document,
@@ -328,7 +336,7 @@ impl<'a> Reading<'a> {
         let Kept { undecoded, remembered } = kept;
         let (raw, decoders) = self.read(number, &context.source, input, undecoded)?;
         if decoders.is_empty() && !context.hash {
-            return Some(self.leaving(raw, false));
+            return Some(cut(self.text(raw), SHOWN));
         }
         let find_out = || {
             let value = decode(Cow::Borrowed(&raw), decoders, undecoded)?;
@@ -386,7 +394,7 @@ impl<'a> Reading<'a> {
     fn document_value(&self, document: &Document, number: usize, read: impl FnOnce(&mut Values)) -> Option<Vec<u8>> {
         let mut values = document.borrow_mut();
         let values = values.get_or_insert_with(|| {
-            let mut values = vec![None; self.plan.documents.values + 2];
+            let mut values: Values = (0..self.plan.documents.values + 2).map(|_| None).collect();
             read(&mut values);
             values
         });
@@ -534,13 +542,13 @@ impl<'a> Reading<'a> {
             Cow::Borrowed(raw) => self.normalize(raw),
             Cow::Owned(raw) => Cow::Owned(self.normalize(&raw).into_owned()),
         };
-        cut(text(path), SHOWN_PATH)
+        cut(self.text(path), SHOWN_PATH)
     }
 
     /// The first word of what a client sent, which need not be a method: one that is out of step sends
     /// the middle of something there.
     fn method(&self) -> Cow<'a, str> {
-        cut(text(self.masked(self.snapshot.get(Slot::METHOD).unwrap_or_default())), SHOWN)
+        cut(self.text(self.masked(self.snapshot.get(Slot::METHOD).unwrap_or_default())), SHOWN)
     }
 
     fn masked(&self, raw: &'a [u8]) -> Cow<'a, [u8]> {
@@ -567,9 +575,15 @@ impl<'a> Reading<'a> {
     }
 
     fn shown(&self, slot: Slot) -> Cow<'a, str> {
-        let text = self.utf8.and_then(|utf8| self.snapshot.text(slot, utf8));
-        let text = text.map_or_else(|| escape(self.snapshot.get(slot).unwrap_or_default()), Cow::Borrowed);
-        cut(text, SHOWN)
+        cut(self.text(Cow::Borrowed(self.snapshot.get(slot).unwrap_or_default())), SHOWN)
+    }
+
+    /// Bytes as text for people: what was copied has been looked at once for all values.
+    fn text(&self, bytes: Cow<'a, [u8]>) -> Cow<'a, str> {
+        match (&bytes, self.utf8) {
+            (Cow::Borrowed(part), Some(utf8)) => part_of(utf8, part).map_or_else(|| text(bytes), Cow::Borrowed),
+            _ => text(bytes),
+        }
     }
 
     fn variable(&self, name: &str) -> Option<&'a [u8]> {

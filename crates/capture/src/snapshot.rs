@@ -157,6 +157,11 @@ impl Snapshot {
         self.response_body = None;
     }
 
+    /// Gives the bodies out, to use their memory again.
+    pub fn take_bodies(&mut self) -> impl Iterator<Item = Body> {
+        [self.request_body.take(), self.response_body.take()].into_iter().flatten()
+    }
+
     /// Copies a value. A slot may get several (repeated headers); their order is kept.
     #[inline(never)]
     pub fn put(&mut self, slot: Slot, value: &[u8]) {
@@ -206,15 +211,9 @@ impl Snapshot {
         self.first.get(usize::from(slot.0))?.of(&self.text)
     }
 
-    /// Everything that was copied, when that is UTF-8: see [`Snapshot::text`].
+    /// Everything that was copied, when that is UTF-8, as nearly always.
     pub(crate) fn utf8(&self) -> Option<&str> {
         std::str::from_utf8(&self.text).ok()
-    }
-
-    /// The first value of a slot as text, out of `utf8`, which has been looked at once for all values.
-    pub(crate) fn text<'a>(&self, slot: Slot, utf8: &'a str) -> Option<&'a str> {
-        let span = self.first.get(usize::from(slot.0)).filter(|span| !span.is_absent())?;
-        utf8.get(span.start as usize..span.end as usize)
     }
 
     /// All values of a slot, in the order they came.

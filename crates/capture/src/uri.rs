@@ -20,12 +20,8 @@ pub(crate) fn split(target: &[u8]) -> (&[u8], &[u8]) {
 /// What NGINX refuses with 400 (a broken escape, a path above the root) is kept as far as it makes
 /// sense: such requests are recorded too.
 pub(crate) fn normalize(path: &[u8], merge_slashes: bool) -> Cow<'_, [u8]> {
-    let mut after_slash = false;
-    let simple = !path.iter().any(|&byte| {
-        let odd = byte == b'%' || after_slash && matches!(byte, b'/' | b'.');
-        after_slash = byte == b'/';
-        odd
-    });
+    let odd = |pair: &[u8]| matches!(pair, [b'%', _] | [b'/', b'/' | b'.']);
+    let simple = !path.windows(2).any(odd) && !path.ends_with(b"%");
     if simple || !path.starts_with(b"/") {
         return Cow::Borrowed(path);
     }
