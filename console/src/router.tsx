@@ -25,6 +25,20 @@ export interface SessionsSearch extends CommonSearch, Question {
   columns?: string;
   /** The row that is open, as `id.day`. */
   open?: string;
+  /** The rows that were chosen to be seen side by side, a comma between them. */
+  chosen?: string;
+}
+
+/** What two sessions side by side keep in their address. */
+export interface BesideSearch extends CommonSearch {
+  /** The one, as `id.day`; without the day all of it. */
+  left?: string;
+  right?: string;
+  /** The filter of the list that they were chosen from. */
+  general?: string;
+  noise?: string;
+  /** `1` when only steps are shown that differ. */
+  only?: string;
 }
 
 /** What an open session keeps in its address. */
@@ -110,6 +124,7 @@ const sessions = createRoute({
     'live',
     'columns',
     'open',
+    'chosen',
     'tz',
   ),
   component: lazyRouteComponent(() => import('./sessions/SessionsPage'), 'SessionsPage'),
@@ -131,6 +146,13 @@ const session = createRoute({
     'tz',
   ),
   component: lazyRouteComponent(() => import('./session/SessionPage'), 'SessionPage'),
+});
+
+const beside = createRoute({
+  getParentRoute: () => root,
+  path: '/beside',
+  validateSearch: only<BesideSearch>('left', 'right', 'general', 'noise', 'only', 'tz'),
+  component: lazyRouteComponent(() => import('./beside/BesidePage'), 'BesidePage'),
 });
 
 const nodes = createRoute({
@@ -169,7 +191,7 @@ const grouping = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, sessions, session, overview, users, mcp, grouping, nodes]),
+  routeTree: root.addChildren([home, sessions, session, beside, overview, users, mcp, grouping, nodes]),
   // Plain texts, so that an address can be read and written by hand.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

@@ -141,6 +141,30 @@ export function story(): Event[] {
   }));
 }
 
+/** The session of `likeStory`. */
+export const LIKE_STORY = 'b0b00000000000000000000000c0ffee';
+
+/** Somebody else who does much the same as in `story`. */
+export function likeStory(): Event[] {
+  const own = {
+    sid: Buffer.from(LIKE_STORY, 'hex'),
+    host: 'shop.example',
+    user: ['bob@shop.example', false],
+    role: ['customer', false],
+    ip: '198.18.7.7',
+    ua: 'Shop/5.2 (iPhone; iOS 19.1)',
+  };
+  const steps: Event[] = [
+    { ...own, method: 'POST', path: '/login', status: 401 },
+    { ...own, path: '/users/me' },
+    { ...own, path: '/products' },
+    ...Array.from({ length: 5 }, (_, n) => ({ ...own, path: `/orders/${80_000 + n}` })),
+    { ...own, method: 'POST', path: '/logout' },
+    { ...own, path: '/reports/export' },
+  ];
+  return steps.map((changes, n) => ({ at: yesterday(10 + n / 120), ...event({ ...changes, n: n + 1 }) }));
+}
+
 /** The session of `big`. */
 export const BIG = 'b1600000000000000000000000000000';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Locator, type Page } from '@playwright/test';
 
 export { expect, type Page };
 
@@ -34,6 +34,25 @@ export async function csv(page: Page) {
   return readFileSync(await download.path(), 'utf8')
     .trim()
     .split('\r\n');
+}
+
+/** Follows what arrives, and waits until the server would tell. */
+export async function follow(page: Page) {
+  const stream = page.waitForResponse((answer) => answer.url().includes('/stream'));
+  await page.getByRole('button', { name: 'Live', exact: true }).click();
+  await stream;
+}
+
+/** Drags over a drawing, from one share of its width to another. */
+export async function dragOver(page: Page, drawing: Locator, from: number, to: number) {
+  const drawn = drawing.locator('.u-over');
+  await expect(drawn).toBeVisible();
+  const box = await drawn.boundingBox();
+  if (!box) throw new Error('nothing is drawn');
+  await page.mouse.move(box.x + box.width * from, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * to, box.y + 20, { steps: 5 });
+  await page.mouse.up();
 }
 
 /** Nothing is wider than the page. */

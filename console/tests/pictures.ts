@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { reports, STORY, send } from './node';
+import { LIKE_STORY, reports, STORY, send } from './node';
 
 interface Picture {
   name: string;
@@ -35,6 +35,7 @@ const PICTURES: Picture[] = [
     width: 390,
     until: '[data-index]',
   },
+  { name: 'beside', path: '/', search: { page: 'beside', left: STORY, right: LIKE_STORY }, until: '[data-index]' },
   { name: 'session', path: '/', search: { page: `sessions/${STORY}` }, until: '[aria-label=Endpoints]' },
   {
     name: 'session-request',

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { agent, big, hostile, keys, NEIGHBOUR, neighbour, send, story } from './node';
+import { agent, big, hostile, keys, LIKE_STORY, likeStory, NEIGHBOUR, neighbour, send, story } from './node';
 
 const program = join(process.env.API_SESSIONS_BIN ?? '../build/bin', 'api-sessions');
 
@@ -22,7 +22,8 @@ export default async function servers() {
     execFileSync(program, ['generate', '--data-dir', join(full, 'data'), ...week], { stdio: 'ignore' });
     process.env.FULL = await start(full, running);
     process.env.INGEST = join(full, 'collector.sock');
-    await send(process.env.INGEST, [...hostile(), ...story(), ...neighbour(), ...agent(), ...keys()]);
+    const sent = [...hostile(), ...story(), ...likeStory(), ...neighbour(), ...agent(), ...keys()];
+    await send(process.env.INGEST, sent);
     for (let n = 0; process.env.BENCH && n < 50_000; n += 1000) await send(process.env.INGEST, big(n, n + 1000));
     await applied(process.env.FULL);
     process.env.EMPTY = await start(folder(home, 'empty'), running);
@@ -66,7 +67,7 @@ async function applied(url: string) {
       waiting === '0' &&
       (await total(
         url,
-        `host IN ("hostile.example","tools.example","keys.example") OR user="ada@shop.example" OR session_id=${NEIGHBOUR}`,
+        `host IN ("hostile.example","tools.example","keys.example") OR user="ada@shop.example" OR session_id IN (${NEIGHBOUR},${LIKE_STORY})`,
       )) === SENT
     )
       return;
@@ -76,7 +77,7 @@ async function applied(url: string) {
 }
 
 /** Parts of sessions that are sent. */
-const SENT = hostile().length + 30;
+const SENT = hostile().length + 31;
 
 /** Sessions that a filter leaves. */
 export async function total(url: string, filter: string): Promise<number> {

@@ -1,5 +1,5 @@
 import { HOSTILE, NEIGHBOUR, STORY } from './node';
-import { accessible, csv, expect, fits, type Page, test } from './page';
+import { accessible, csv, dragOver, expect, fits, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const table = (page: Page) => page.getByRole('table', { name: 'Requests' });
@@ -99,6 +99,15 @@ test('the time is looked at closer by visits, by keys and with the wheel', async
   await expect(told(page)).toHaveText('33 requests');
 });
 
+test('dragging over the timeline looks closer, and Back shows all of it', async ({ page }) => {
+  await open(page);
+  await dragOver(page, page.getByRole('img', { name: '33 requests over time' }), 0.001, 0.3);
+  await expect(told(page)).toContainText('7 requests of 33');
+  await expect(page).toHaveURL(/from=\d{4}-.*to=\d{4}-/);
+  await page.goBack();
+  await expect(told(page)).toHaveText('33 requests');
+});
+
 test('a request is shown with everything known, and a link shows the same', async ({ page, context }) => {
   await open(page);
   await table(page).evaluate((table) => table.scrollTo(0, table.scrollHeight));
@@ -172,7 +181,7 @@ test('sessions that share an address are told, and lead on', async ({ page }) =>
   await expect(page.getByRole('tabpanel')).toContainText('Same address 84.132.84.16');
   await page
     .getByRole('tabpanel')
-    .getByRole('link', { name: STORY.slice(0, 12) })
+    .getByRole('link', { name: STORY.slice(0, 12), exact: true })
     .click();
   await expect(page).toHaveURL(new RegExp(`page=sessions/${STORY}`));
   await expect(page.getByRole('heading', { name: 'ada@shop.example' })).toBeVisible();

@@ -27,6 +27,10 @@ export class Failed extends Error {
   }
 }
 
+/** The error, if it is the filter that is wrong. */
+export const wrongFilter = (error: Error | null): Failed | undefined =>
+  error instanceof Failed && error.problem.parameter === 'filter' ? error : undefined;
+
 /** What was answered; throws `Failed` when it is a problem. */
 export async function answer<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   let told: Awaited<typeof asked>;

@@ -1,4 +1,4 @@
-import { memo } from 'react';
+import { memo, useCallback } from 'react';
 import type { Request } from '../api/client';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
@@ -22,12 +22,13 @@ interface Props {
 
 /** Calls of AI agents, the last first. */
 export function Calls({ calls, shown, onShow, more, onMore, total }: Props) {
+  const keyOf = useCallback((n: number) => calls[n]?.id ?? String(n), [calls]);
   return (
     <Rows
       label="Calls"
       known={calls.length}
       total={total}
-      keyOf={(n) => calls[n]?.id ?? String(n)}
+      keyOf={keyOf}
       head={<Head />}
       row={(n) => {
         const call = calls[n];

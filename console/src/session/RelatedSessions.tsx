@@ -12,9 +12,9 @@ import styles from './RelatedSessions.module.css';
 const SHARED: Record<string, string> = { user: 'Same user', ip: 'Same address' };
 
 /** Sessions that share a user or an address with this one. */
-export function RelatedSessions({ id }: { id: string }) {
+export function RelatedSessions({ id: own }: { id: string }) {
   const clock = useClock();
-  const { data, error, refetch } = useQuery(relatedQuestion(id));
+  const { data, error, refetch } = useQuery(relatedQuestion(own));
   if (error) return <Problem error={error} onRetry={refetch} />;
   if (!data) return <Loader size="sm" />;
   if (!data.related.length) return <p className="quiet">No other session has a user or an address of this one.</p>;
@@ -25,7 +25,15 @@ export function RelatedSessions({ id }: { id: string }) {
           <Go to="/sessions/$id" params={{ id }} className={styles.link}>
             <span className="mono">{id.slice(0, 12)}</span>
           </Go>
-          <span className="quiet"> last seen {clock.both(last_seen)}</span>
+          <span className="quiet"> last seen {clock.both(last_seen)}</span>{' '}
+          <Go
+            to="/beside"
+            search={{ left: own, right: id }}
+            className={styles.link}
+            aria-label={`Side by side with ${id.slice(0, 12)}`}
+          >
+            Side by side
+          </Go>
           {why.map(({ what, value, hashed, requests }) => (
             <div key={`${what} ${value}`} className="cut">
               <span className="quiet">{SHARED[what] ?? legible(what)}</span> <Name value={value} hashed={hashed} />{' '}

@@ -125,7 +125,7 @@ export function RunRow({
   open: boolean;
   icon: ReactNode;
   label: string;
-  onRun(first: string): void;
+  onRun(): void;
 }) {
   const last = requests.at(-1) ?? first;
   const sorted = requests.map(({ duration_us }) => duration_us).sort((one, other) => one - other);
@@ -133,14 +133,7 @@ export function RunRow({
   const size = requests.reduce((sum, { bytes_out }) => sum + bytes_out, 0);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the button in it is what keys reach
-    <div
-      role="row"
-      tabIndex={-1}
-      aria-rowindex={index + 2}
-      className={styles.row}
-      data-run
-      onClick={() => onRun(first.id)}
-    >
+    <div role="row" tabIndex={-1} aria-rowindex={index + 2} className={styles.row} data-run onClick={onRun}>
       <span role="cell">
         <button
           type="button"
@@ -150,7 +143,7 @@ export function RunRow({
           aria-label={`${label} from ${time}`}
           onClick={(event) => {
             event.stopPropagation();
-            onRun(first.id);
+            onRun();
           }}
         >
           {icon}

@@ -7,7 +7,7 @@ import { legible } from '../show/legible';
 import { count, span } from '../show/numbers';
 import { Rows } from '../show/Rows';
 import { useClock } from '../time/zone';
-import { type Change, fold, type Line } from './fold';
+import { type Change, Folding, type Line, unfolded } from './fold';
 import { RequestRow, RunRow } from './RequestRow';
 import styles from './RequestTable.module.css';
 
@@ -26,11 +26,14 @@ interface Props {
 /** The sequence, equal calls folded. */
 export function RequestTable({ requests, parts, folding, shown, onShow, more, onMore, total }: Props) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const lines = useMemo(() => fold(requests, parts, open, folding), [requests, parts, open, folding]);
-  const onRun = useCallback((first: string) => {
+  const fold = useMemo(() => new Folding(parts, folding), [parts, folding]);
+  const folded = useMemo(() => fold.linesOf(requests), [fold, requests]);
+  const lines = useMemo(() => unfolded(folded, open), [folded, open]);
+  const keyOf = useCallback((n: number) => lines[n]?.key ?? String(n), [lines]);
+  const onRun = useCallback((run: string) => {
     setOpen((was) => {
       const now = new Set(was);
-      if (!now.delete(first)) now.add(first);
+      if (!now.delete(run)) now.add(run);
       return now;
     });
   }, []);
@@ -39,7 +42,7 @@ export function RequestTable({ requests, parts, folding, shown, onShow, more, on
       label="Requests"
       known={lines.length}
       total={total}
-      keyOf={(n) => lines[n]?.key ?? String(n)}
+      keyOf={keyOf}
       head={<Head />}
       row={(n) => {
         const line = lines[n];
@@ -82,7 +85,7 @@ interface ShownProps {
   index: number;
   shown: boolean;
   onShow(id: string): void;
-  onRun(first: string): void;
+  onRun(run: string): void;
 }
 
 const Shown = memo(function Shown({ line, index, shown, onShow, onRun }: ShownProps) {
@@ -115,7 +118,7 @@ const Shown = memo(function Shown({ line, index, shown, onShow, onRun }: ShownPr
         open={line.open}
         icon={line.open ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
         label={`${count(line.requests.length)} equal calls`}
-        onRun={onRun}
+        onRun={() => onRun(line.key)}
       />
     );
   }

@@ -2,7 +2,7 @@ import { Button, Checkbox, Skeleton, Tabs } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo } from 'react';
-import { Failed } from '../api/client';
+import { wrongFilter } from '../api/client';
 import { Chips } from '../filter/Chips';
 import { FilterBox } from '../filter/FilterBox';
 import { and, asFilter, split } from '../filter/text';
@@ -73,7 +73,7 @@ function Shown({ id, all, shown }: Props) {
     return { from: given(search.from, shown.between.from), to: given(search.to, shown.between.to) };
   }, [search.from, search.to, shown.between]);
   const many = (counts.data?.count ?? 0) > PAGE;
-  const wrong = list.error instanceof Failed && list.error.problem.parameter === 'filter' ? list.error : undefined;
+  const wrong = wrongFilter(list.error);
   const { fetchNextPage } = list;
   const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onRequest = useCallback((request: string | undefined) => change({ request }, true), [change]);

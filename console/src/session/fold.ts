@@ -24,48 +24,102 @@ const WATCHED = [
   ['user_agent', 'User-Agent'],
 ] as const;
 
-/** Lines for requests in their order: equal calls that follow each other as one, and what changed in between. */
-export function fold(requests: Request[], parts: ToldPart[], open: ReadonlySet<string>, folding: boolean): Line[] {
-  const lines: Line[] = [];
-  const begins = visitsOf(parts);
-  let visit = -1;
-  let run: Request[] = [];
-  let before: Request | null = null;
-  // The pause is told by the line above.
-  let rested = false;
-  const end = () => {
-    const first = run[0];
-    if (!first) return;
-    if (folding && run.length >= ENOUGH) {
-      const opened = open.has(first.id);
-      lines.push({ kind: 'run', key: `run ${first.id}`, requests: run, open: opened });
-      if (opened) for (const [n, request] of run.entries()) lines.push(line(request, run[n - 1] ?? null, true));
-    } else {
-      for (const [n, request] of run.entries())
-        lines.push(line(request, run[n - 1] ?? (rested ? null : before), false));
-    }
-    before = run.at(-1) ?? before;
-    rested = false;
-    run = [];
-  };
-  for (const request of requests) {
-    const last: Request | null = run.at(-1) ?? before;
-    const changes = last ? changed(last, request) : [];
-    const at = Date.parse(request.ts);
+/** Visits that begin after a pause. */
+type Begin = { at: number; idle: number };
+
+/**
+ * Folds requests in their order into lines: equal calls that follow each other are one, and what changed in between
+ * is told. More requests go on from those before, which are not looked at again: a session has 50,000 of them.
+ */
+export class Folding {
+  private readonly begins: Begin[];
+  private lines: Line[] = [];
+  private taken = 0;
+  private last: Request | null = null;
+  private visit = -1;
+  /** Equal calls that may go on. */
+  private run: Request[] = [];
+  /** The last request that has its line. */
+  private before: Request | null = null;
+  /** The pause before the run is told by the line above. */
+  private rested = false;
+
+  constructor(
+    parts: ToldPart[],
+    private readonly folding: boolean,
+  ) {
+    this.begins = visitsOf(parts);
+  }
+
+  /** The lines of requests, the first of them those of the time before, if they are the same. */
+  linesOf(requests: Request[]): Line[] {
+    if (this.taken > 0 && requests[this.taken - 1] !== this.last) this.reset();
+    for (const request of requests.slice(this.taken)) this.take(request);
+    this.taken = requests.length;
+    return [...this.lines, ...this.ended()];
+  }
+
+  private reset() {
+    this.lines = [];
+    this.taken = 0;
+    this.last = null;
+    this.visit = -1;
+    this.run = [];
+    this.before = null;
+    this.rested = false;
+  }
+
+  private take(request: Request) {
+    const { last } = this;
+    const idle = this.idleBefore(request);
+    this.last = request;
+    if (last) this.goOn(last, request, idle);
+    this.run.push(request);
+  }
+
+  /** From one request to the next. */
+  private goOn(last: Request, request: Request, idle: number) {
+    const changes = changed(last, request);
+    if (this.folding && !changes.length && !idle && equal(last, request)) return;
+    this.lines.push(...this.ended());
+    this.before = last;
+    this.rested = idle > 0;
+    this.run = [];
+    if (idle > 0) this.lines.push({ kind: 'visit', key: `visit ${request.id}`, idle });
+    if (changes.length) this.lines.push({ kind: 'changed', key: `changed ${request.id}`, changes });
+  }
+
+  /** The pause that the request ended. */
+  private idleBefore({ ts }: Request): number {
+    const at = Date.parse(ts);
     let idle = 0;
-    for (let next = begins[visit + 1]; next && next.at <= at; next = begins[visit + 1]) {
-      visit += 1;
+    for (let next = this.begins[this.visit + 1]; next && next.at <= at; next = this.begins[this.visit + 1]) {
+      this.visit += 1;
       idle = next.idle;
     }
-    const apart = changes.length > 0 || (last !== null && idle > 0);
-    if (apart || (last && !equal(last, request))) end();
-    rested ||= idle > 0;
-    if (last && idle > 0) lines.push({ kind: 'visit', key: `visit ${request.id}`, idle });
-    if (changes.length) lines.push({ kind: 'changed', key: `changed ${request.id}`, changes });
-    run.push(request);
+    return idle;
   }
-  end();
-  return lines;
+
+  /** The lines of the run, if it ends here. */
+  private ended(): Line[] {
+    const [first] = this.run;
+    if (!first) return [];
+    if (this.run.length >= ENOUGH) {
+      return [{ kind: 'run', key: `run ${first.id}`, requests: [...this.run], open: false }];
+    }
+    const before = this.rested ? null : this.before;
+    return this.run.map((request, n) => line(request, this.run[n - 1] ?? before, false));
+  }
+}
+
+/** The same lines, with the calls of those that are open. */
+export function unfolded(lines: Line[], open: ReadonlySet<string>): Line[] {
+  if (!open.size) return lines;
+  return lines.flatMap((one) => {
+    if (one.kind !== 'run' || !open.has(one.key)) return [one];
+    const calls = one.requests.map((request, n) => line(request, one.requests[n - 1] ?? null, true));
+    return [{ ...one, open: true }, ...calls];
+  });
 }
 
 function line(request: Request, before: Request | null, inner: boolean): Line {
@@ -87,7 +141,7 @@ function changed(was: Request, is: Request): Change[] {
 }
 
 /** When visits began after a pause, in order. */
-function visitsOf(parts: ToldPart[]): { at: number; idle: number }[] {
+function visitsOf(parts: ToldPart[]): Begin[] {
   return parts
     .flatMap(({ visits }) => visits)
     .filter(({ reason }) => reason === 'idle')

@@ -1,9 +1,9 @@
 import { useHotkeys } from '@mantine/hooks';
-import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type CSSProperties, memo, useCallback, useEffect, useRef } from 'react';
+import { IconChevronDown, IconChevronRight, IconSquare, IconSquareCheck } from '@tabler/icons-react';
+import { type CSSProperties, memo, useCallback, useMemo } from 'react';
 import type { Part } from '../api/client';
 import { legible } from '../show/legible';
+import { Rows } from '../show/Rows';
 import { useClock } from '../time/zone';
 import type { Column } from './columns';
 import { QuickLook } from './QuickLook';
@@ -16,6 +16,9 @@ interface Props {
   /** The row that is open. */
   open: string | undefined;
   onOpen(row: string | undefined): void;
+  /** Rows that were chosen to be seen side by side. */
+  chosen: string[];
+  onChoose(row: string): void;
   /** Whether there are more, and how to have them. */
   more: boolean;
   onMore(): void;
@@ -24,76 +27,59 @@ interface Props {
 }
 
 const ROW = 50;
-/** Rows that are left below when the next page is asked for. */
-const AHEAD = 60;
 
-/** The list of sessions: only the rows that are seen are on the page. */
-export function SessionList({ sessions, columns, open, onOpen, more, onMore, total }: Props) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const grid = `24px ${columns.map(({ width }) => width).join(' ')}`;
-  const virtual = useVirtualizer({
-    count: sessions.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW,
-    getItemKey: (n) => (sessions[n] ? rowOf(sessions[n]) : n),
-    overscan: 8,
-  });
-  const rows = virtual.getVirtualItems();
-  const last = rows.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && last >= sessions.length - AHEAD) onMore();
-  }, [more, last, sessions.length, onMore]);
-
+/** The list of sessions. A row opens in place; `x` chooses it. */
+export function SessionList({ sessions, columns, open, onOpen, chosen, onChoose, more, onMore, total }: Props) {
+  const style = useMemo(
+    () => ({ '--columns': `52px ${columns.map(({ width }) => width).join(' ')}` }) as CSSProperties,
+    [columns],
+  );
+  const keyOf = useCallback((n: number) => (sessions[n] ? rowOf(sessions[n]) : String(n)), [sessions]);
   const toggle = useCallback((row: string) => onOpen(row === open ? undefined : row), [onOpen, open]);
-  const move = (by: number) => {
+  const chooseFocused = () => {
     const focused = document.activeElement?.closest<HTMLElement>('[data-index]');
-    const at = Math.min(sessions.length - 1, Math.max(0, focused ? Number(focused.dataset.index) + by : 0));
-    virtual.scrollToIndex(at, { align: 'auto' });
-    requestAnimationFrame(() =>
-      scroller.current
-        ?.querySelector<HTMLElement>(`[data-index="${at}"] [data-toggle]`)
-        ?.focus({ preventScroll: true }),
-    );
+    const part = sessions[Number(focused?.dataset.index)];
+    if (part) onChoose(rowOf(part));
   };
-  useHotkeys([
-    ['j', () => move(1)],
-    ['k', () => move(-1)],
-  ]);
-
+  useHotkeys([['x', chooseFocused]]);
   return (
-    <div className={styles.scroller} ref={scroller} role="table" aria-label="Sessions" aria-rowcount={total ?? -1}>
-      <div className={styles.inner}>
-        <div role="rowgroup" className={styles.head}>
-          <div role="row" className={styles.columns} style={{ '--columns': grid } as CSSProperties}>
-            <span role="columnheader" aria-label="Look into" />
-            {columns.map(({ id, title, number }) => (
-              <span key={id} role="columnheader" className={number ? styles.number : undefined}>
-                {title}
-              </span>
-            ))}
-          </div>
+    <Rows
+      label="Sessions"
+      className={styles.list}
+      known={sessions.length}
+      total={total}
+      keyOf={keyOf}
+      height={ROW}
+      head={
+        <div role="row" className={styles.columns} style={style}>
+          <span role="columnheader" aria-label="Look into, choose" />
+          {columns.map(({ id, title, number }) => (
+            <span key={id} role="columnheader" className={number ? styles.number : undefined}>
+              {title}
+            </span>
+          ))}
         </div>
-        <div role="rowgroup" className={styles.body} style={{ height: virtual.getTotalSize() }}>
-          {rows.map(({ index, key, start }) => {
-            const part = sessions[index];
-            if (!part) return null;
-            const row = rowOf(part);
-            return (
-              <div
-                key={key}
-                ref={virtual.measureElement}
-                data-index={index}
-                className={styles.place}
-                style={{ transform: `translateY(${start}px)` }}
-                role="presentation"
-              >
-                <Row part={part} index={index} columns={columns} grid={grid} open={row === open} onToggle={toggle} />
-              </div>
-            );
-          })}
-        </div>
-      </div>
-    </div>
+      }
+      row={(n) => {
+        const part = sessions[n];
+        if (!part) return null;
+        const row = rowOf(part);
+        return (
+          <Row
+            part={part}
+            index={n}
+            columns={columns}
+            style={style}
+            open={row === open}
+            onToggle={toggle}
+            chosen={chosen.includes(row)}
+            onChoose={onChoose}
+          />
+        );
+      }}
+      more={more}
+      onMore={onMore}
+    />
   );
 }
 
@@ -101,15 +87,17 @@ interface RowProps {
   part: Part;
   index: number;
   columns: Column[];
-  grid: string;
+  style: CSSProperties;
   open: boolean;
   onToggle(row: string): void;
+  chosen: boolean;
+  onChoose(row: string): void;
 }
 
-const Row = memo(function Row({ part, index, columns, grid, open, onToggle }: RowProps) {
+const Row = memo(function Row({ part, index, columns, style, open, onToggle, chosen, onChoose }: RowProps) {
   const clock = useClock();
   const row = rowOf(part);
-  const shape = part.user?.value ?? part.ips[0] ?? part.id.slice(0, 8);
+  const whose = legible(part.user?.value ?? part.ips[0] ?? part.id.slice(0, 8), 60);
   return (
     <>
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the button in it is what keys reach */}
@@ -119,7 +107,8 @@ const Row = memo(function Row({ part, index, columns, grid, open, onToggle }: Ro
         aria-rowindex={index + 2}
         className={styles.row}
         data-open={open || undefined}
-        style={{ '--columns': grid } as CSSProperties}
+        data-chosen={chosen || undefined}
+        style={style}
         onClick={() => window.getSelection()?.isCollapsed !== false && onToggle(row)}
       >
         <span role="cell">
@@ -128,13 +117,28 @@ const Row = memo(function Row({ part, index, columns, grid, open, onToggle }: Ro
             data-toggle
             className={styles.toggle}
             aria-expanded={open}
-            aria-label={`Look into the session of ${legible(shape, 60)}`}
+            aria-label={`Look into the session of ${whose}`}
             onClick={(event) => {
               event.stopPropagation();
               onToggle(row);
             }}
           >
             {open ? <IconChevronDown size={15} /> : <IconChevronRight size={15} />}
+          </button>
+          {/* Not an input: keys of the page are off while one is focused. */}
+          <button
+            type="button"
+            role="checkbox"
+            className={styles.toggle}
+            aria-checked={chosen}
+            aria-label={`Choose the session of ${whose}`}
+            title="Choose, to see two side by side (x)"
+            onClick={(event) => {
+              event.stopPropagation();
+              onChoose(row);
+            }}
+          >
+            {chosen ? <IconSquareCheck size={16} /> : <IconSquare size={16} />}
           </button>
         </span>
         {columns.map(({ id, number, cell }) => (

@@ -3,13 +3,14 @@ import { IconColumns3, IconDownload } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState } from 'react';
-import { address, Failed } from '../api/client';
+import { address, wrongFilter } from '../api/client';
 import { AskBar } from '../filter/AskBar';
 import { asFilter } from '../filter/text';
 import type { SessionsSearch } from '../router';
 import { counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
 import { asked } from '../time/window';
+import { Chosen, choosing, chosenRows } from './Chosen';
 import { COLUMNS, chosenColumns } from './columns';
 import { EmptyList } from './EmptyList';
 import { findPseudonym } from './find';
@@ -37,7 +38,7 @@ export function SessionsPage() {
   const sessions = useMemo(() => list.data?.pages.flatMap(({ sessions }) => sessions) ?? [], [list.data]);
   const columns = useMemo(() => chosenColumns(search.columns), [search.columns]);
 
-  const wrong = list.error instanceof Failed && list.error.problem.parameter === 'filter' ? list.error : undefined;
+  const wrong = wrongFilter(list.error);
   const onFilter = async (text: string) => {
     setFound('');
     const hit = await findPseudonym(text);
@@ -47,6 +48,11 @@ export function SessionsPage() {
   const { fetchNextPage } = list;
   const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onOpen = useCallback((open: string | undefined) => change({ open }, true), [change]);
+  const chosen = useMemo(() => chosenRows(search), [search]);
+  const onChoose = useCallback(
+    (row: string) => navigate({ search: (now) => ({ ...now, ...choosing(now, row) }), replace: true }),
+    [navigate],
+  );
   useEffect(() => {
     document.title = search.filter ? `${search.filter} – API Sessions` : 'Sessions – API Sessions';
   }, [search.filter]);
@@ -85,6 +91,7 @@ export function SessionsPage() {
           {counts.data && !wrong && <strong>{counted(counts.data.shown, 'session')}</strong>}
           {volume.data && !wrong && <span className="quiet"> · {counted(volume.data.requests, 'request')}</span>}
         </span>
+        <Chosen search={search} onNone={() => change({ chosen: undefined }, true)} />
         <NativeSelect
           size="xs"
           aria-label="Order"
@@ -123,6 +130,8 @@ export function SessionsPage() {
           columns={columns}
           open={search.open}
           onOpen={onOpen}
+          chosen={chosen}
+          onChoose={onChoose}
           more={list.hasNextPage && !list.isFetchingNextPage}
           onMore={onMore}
           total={counts.data && counts.data.shown + 1}

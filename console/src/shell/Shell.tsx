@@ -106,6 +106,7 @@ const KEYS = [
   ['/', 'to the search'],
   ['j  k', 'next row, row before'],
   ['Enter', 'look into the row'],
+  ['x  c', 'choose the row; see the two that are chosen side by side'],
   ['l', 'follow live, or stop'],
   ['z  Shift Z  0', 'in a session: closer, farther, all of its time'],
   [',  .', 'earlier, later'],

@@ -9,34 +9,51 @@ interface Props {
   known: number;
   /** Rows in all, as far as that is known. */
   total: number | undefined;
+  /** Names a row. Keep it the same while the rows are: with another one all of them are placed anew. */
   keyOf(n: number): string;
+  /** How high a row is that does not show more than usual, in pixels. */
+  height?: number;
   head: ReactNode;
   row(n: number): ReactNode;
   /** Whether keys stop at the row: not at what only divides. */
   stops?(n: number): boolean;
-  more: boolean;
-  onMore(): void;
+  more?: boolean;
+  onMore?(): void;
+  className?: string;
 }
 
-const ROW = 30;
-/** Rows that are left below when the next page is asked for. */
-const AHEAD = 100;
+/** Pixels that are left below when the next page is asked for. */
+const AHEAD = 3000;
+/** Pixels of rows that are on the page above and below of what is seen. */
+const BEYOND = 400;
 
 /** A table of many rows: only those that are seen are on the page. `j` and `k` go down and up. */
-export function Rows({ label, known, total, keyOf, head, row, stops, more, onMore }: Props) {
+export function Rows({
+  label,
+  known,
+  total,
+  keyOf,
+  height = 30,
+  head,
+  row,
+  stops,
+  more = false,
+  onMore,
+  className,
+}: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: known,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ROW,
+    estimateSize: () => height,
     getItemKey: keyOf,
-    overscan: 12,
+    overscan: Math.ceil(BEYOND / height),
   });
   const rows = virtual.getVirtualItems();
   const last = rows.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (more && last >= known - AHEAD) onMore();
-  }, [more, last, known, onMore]);
+    if (more && last >= known - AHEAD / height) onMore?.();
+  }, [more, last, known, height, onMore]);
   const move = (by: 1 | -1) => {
     const focused = document.activeElement?.closest<HTMLElement>('[data-index]');
     let at = focused ? Number(focused.dataset.index) + by : 0;
@@ -54,7 +71,13 @@ export function Rows({ label, known, total, keyOf, head, row, stops, more, onMor
     ['k', () => move(-1)],
   ]);
   return (
-    <div className={styles.scroller} ref={scroller} role="table" aria-label={label} aria-rowcount={total ?? -1}>
+    <div
+      className={`${styles.scroller} ${className ?? ''}`}
+      ref={scroller}
+      role="table"
+      aria-label={label}
+      aria-rowcount={total ?? -1}
+    >
       <div role="rowgroup" className={styles.head}>
         {head}
       </div>
