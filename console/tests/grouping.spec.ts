@@ -1,5 +1,5 @@
-import { reports, send } from './node';
-import { accessible, expect, fits, type Page, test } from './page';
+import { event, reports, send } from './node';
+import { accessible, expect, fits, follow, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const part = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
@@ -69,6 +69,16 @@ test('the plan of each node is told in the order in which keys are tried', async
     'address and User-Agent, else the address',
   ]);
   await expect(plans).toContainText('Also takes sub (user, pseudonym)');
+});
+
+test('the keys are counted while they are followed', async ({ page }) => {
+  const path = `/grouping-live-${Date.now()}`;
+  await page.goto(`${full()}/?${new URLSearchParams({ page: 'grouping', last: '1h', filter: `path="${path}"` })}`);
+  await expect(page.getByText('No request fits the filter in this time.')).toBeVisible();
+  await follow(page);
+  await send(process.env.INGEST ?? '', [event({ path })]);
+  await expect(part(page, 'Keys that decided').getByRole('row').nth(1)).toContainText('cookie:test');
+  await expect(part(page, 'Perhaps one in several sessions')).toContainText('1 session of 1');
 });
 
 test('no requests, a wrong filter and no answer are told', async ({ page }) => {

@@ -1,5 +1,5 @@
-import { HOSTILE } from './node';
-import { accessible, csv, expect, fits, type Page, test } from './page';
+import { event, HOSTILE, send } from './node';
+import { accessible, csv, expect, fits, follow, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const told = (page: Page) => page.getByRole('status').filter({ hasText: 'call' });
@@ -63,6 +63,20 @@ test('the CSV holds the calls that are shown', async ({ page }) => {
   const lines = await csv(page);
   expect(lines.length - 1).toBe(1);
   expect(lines[1]).toContain('refund');
+});
+
+test('calls and errors grow while they are followed', async ({ page }) => {
+  const name = `live-${Date.now()}`;
+  const call = (error: string | null) =>
+    send(process.env.INGEST ?? '', [event({ mcp: ['tools/call', name, '', error] })]);
+  await call(null);
+  await open(page, { last: '1h', filter: `mcp.primitive="${name}"` });
+  await expect(page.getByRole('region', { name: 'Errors' })).not.toContainText(name);
+  await follow(page);
+  await call(name);
+  await expect(rows(page)).toHaveCount(2);
+  await expect(told(page)).toHaveText('2 calls');
+  await expect(page.getByRole('region', { name: 'Errors' })).toContainText(name);
 });
 
 test('no calls, a wrong filter and no answer are told', async ({ page }) => {

@@ -1,5 +1,5 @@
 import { event, send } from './node';
-import { accessible, expect, fits, type Page, test } from './page';
+import { accessible, dragOver, expect, fits, follow, type Page, test } from './page';
 
 const full = () => process.env.FULL ?? '';
 const part = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
@@ -65,14 +65,7 @@ test('slow endpoints stand beside what they took on the days before, in two orde
 
 test('dragging over a figure looks closer', async ({ page }) => {
   await open(page);
-  const drawn = page.getByRole('img', { name: 'Requests over time' }).locator('.u-over');
-  await expect(drawn).toBeVisible();
-  const box = await drawn.boundingBox();
-  if (!box) throw new Error('nothing is drawn');
-  await page.mouse.move(box.x + box.width * 0.4, box.y + 20);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width * 0.6, box.y + 20, { steps: 5 });
-  await page.mouse.up();
+  await dragOver(page, page.getByRole('img', { name: 'Requests over time' }), 0.4, 0.6);
   await expect(page).toHaveURL(/from=\d{4}-.*to=\d{4}-/);
   await expect(page.getByRole('button', { name: /^Time: .* – / })).toBeVisible();
 });
@@ -81,9 +74,7 @@ test('the figures grow while they are followed', async ({ page }) => {
   const path = `/overview-live-${Date.now()}`;
   await page.goto(`${full()}/?${new URLSearchParams({ page: 'overview', last: '1h', filter: `path="${path}"` })}`);
   await expect(page.getByText('No request fits the filter in this time.')).toBeVisible();
-  const stream = page.waitForResponse((answer) => answer.url().includes('/stream'));
-  await page.keyboard.press('l');
-  await stream;
+  await follow(page);
   await send(process.env.INGEST ?? '', [event({ path })]);
   await expect(part(page, 'Requests').locator('strong')).toHaveText('1');
 });

@@ -1,5 +1,5 @@
 import { event, send } from './node';
-import { accessible, csv, expect, fits, type Page, test } from './page';
+import { accessible, csv, expect, fits, follow, type Page, test } from './page';
 import { total } from './servers';
 
 const full = () => process.env.FULL ?? '';
@@ -128,9 +128,7 @@ test('the list grows while it is followed', async ({ page }) => {
   const filter = `path="/live-${Date.now()}"`;
   await page.goto(`${full()}/sessions?${new URLSearchParams({ filter, last: '1h' })}`);
   await expect(page.getByRole('heading', { name: 'No session fits' })).toBeVisible();
-  const stream = page.waitForResponse((answer) => answer.url().includes('/stream'));
-  await page.getByRole('button', { name: 'Live', exact: true }).click();
-  await stream;
+  await follow(page);
   await send(process.env.INGEST ?? '', [event({ path: filter.slice(6, -1) })]);
   await expect(rows(page)).toHaveCount(1);
 });

@@ -1,15 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect } from 'react';
-import { Failed } from '../api/client';
-import { AskBar, type Question } from '../filter/AskBar';
-import { asFilter } from '../filter/text';
+import { useCallback } from 'react';
+import type { Question } from '../filter/AskBar';
+import { AskPage } from '../filter/AskPage';
 import { useLive } from '../sessions/useLive';
+import { Card } from '../show/Card';
 import { Loading } from '../show/Loading';
 import { legible } from '../show/legible';
 import { count, counted, share } from '../show/numbers';
-import { Problem } from '../show/Problem';
-import { type Advice, byAddress, isSplit, ofSplit } from './advice';
+import { byAddress, isSplit, ofSplit } from './advice';
 import styles from './GroupingPage.module.css';
 import { Keys } from './Keys';
 import { Merged } from './Merged';
@@ -30,26 +29,10 @@ export function GroupingPage() {
   const decided = useQuery(decidedQuestion(search));
   const single = useQuery(decidedQuestion(search, SINGLE));
   const live = useLive(search.live === '1', search, ['grouping/decided', 'grouping/merged']);
-  const wrong =
-    decided.error instanceof Failed && decided.error.problem.parameter === 'filter' ? decided.error : undefined;
-  useEffect(() => {
-    document.title = 'Grouping – API Sessions';
-  }, []);
   return (
-    <div className={styles.page}>
-      <h1 className="unseen">Grouping</h1>
-      <AskBar
-        asked={search}
-        wrong={wrong}
-        busy={decided.isFetching}
-        live={live}
-        onFilter={(text) => change({ filter: asFilter(text) })}
-        onAsk={change}
-        onLive={(live) => change({ live }, true)}
-      />
-      {decided.error && !wrong && <Problem error={decided.error} onRetry={decided.refetch} />}
+    <AskPage title="Grouping" asked={search} on={decided} live={live} onAsk={change}>
       {decided.isPending && <Loading />}
-      {decided.data && !decided.error && (
+      {decided.data && (
         <div className={styles.parts}>
           {decided.data.length > 0 ? (
             <>
@@ -64,7 +47,7 @@ export function GroupingPage() {
           <Plans />
         </div>
       )}
-    </div>
+    </AskPage>
   );
 }
 
@@ -72,8 +55,8 @@ export function GroupingPage() {
 function Verdict({ decided }: { decided: Decided[] }) {
   const { share, requests, advice } = byAddress(decided);
   return (
-    <section className={styles.part} aria-label="By address alone">
-      <p className={styles.verdict} role="status">
+    <section className={styles.verdict} aria-label="By address alone">
+      <p role="status">
         {requests === 0 ? (
           <strong className={styles.fine}>Every request says who it belongs to</strong>
         ) : (
@@ -94,10 +77,8 @@ function Split({ decided, single }: { decided: Decided[]; single: Decided[] }) {
   const split = decided.filter((one) => isSplit(one, of(one)));
   const all = single.reduce((sum, { sessions }) => sum + sessions, 0);
   const sessions = decided.reduce((sum, one) => sum + one.sessions, 0);
-  const advice: Advice = ofSplit;
   return (
-    <section className={styles.part} aria-label="Perhaps one in several sessions">
-      <h2>Perhaps one in several sessions</h2>
+    <Card title="Perhaps one in several sessions">
       <p>
         {counted(all, 'session')} of {count(sessions)} ({share(all, sessions)}) have a single request.{' '}
         {split.length === 0 && 'No key makes mostly such sessions.'}
@@ -108,7 +89,7 @@ function Split({ decided, single }: { decided: Decided[]; single: Decided[] }) {
           {counted(one.sessions, 'session')} with one request
         </p>
       ))}
-      {split.length > 0 && <Told advice={advice} />}
-    </section>
+      {split.length > 0 && <Told advice={ofSplit} />}
+    </Card>
   );
 }

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Node } from '../api/client';
+import { Card } from '../show/Card';
 import { legible } from '../show/legible';
 import { Problem } from '../show/Problem';
 import styles from './GroupingPage.module.css';
@@ -9,8 +10,7 @@ import { plansQuestion } from './questions';
 export function Plans() {
   const { data, error, refetch } = useQuery(plansQuestion);
   return (
-    <section className={styles.part} aria-label="Plans of the nodes">
-      <h2>Plans of the nodes</h2>
+    <Card title="Plans of the nodes">
       {error && <Problem error={error} onRetry={refetch} />}
       {data?.every(({ plans }) => !plans.length) && <p className="quiet">No node has reported one.</p>}
       {data
@@ -25,7 +25,7 @@ export function Plans() {
             </div>
           </div>
         ))}
-    </section>
+    </Card>
   );
 }
 

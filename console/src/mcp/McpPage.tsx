@@ -2,22 +2,22 @@ import { ActionIcon, Checkbox, Skeleton, Tooltip } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { address } from '../api/client';
-import { AskBar } from '../filter/AskBar';
-import { and, asFilter, joined, split, term } from '../filter/text';
+import { AskPage } from '../filter/AskPage';
+import { and, joined, split, term } from '../filter/text';
 import type { McpSearch } from '../router';
 import { RequestPanel } from '../session/RequestPanel';
 import { useLive } from '../sessions/useLive';
 import { Pick } from '../shell/Pick';
+import { Card } from '../show/Card';
 import { legible } from '../show/legible';
 import { count, counted } from '../show/numbers';
-import { Problem } from '../show/Problem';
 import { TopList } from '../stats/TopList';
 import { asked } from '../time/window';
 import { Calls } from './Calls';
 import styles from './McpPage.module.css';
-import { callsQuestion, countQuestion, errorsQuestion, ofCalls, wrongFilter } from './questions';
+import { callsQuestion, countQuestion, errorsQuestion, ofCalls, ofFilter } from './questions';
 
 const TOPS = [
   ['mcp.server', 'Servers', 'None.'],
@@ -40,9 +40,9 @@ export function McpPage() {
   const question = useMemo(() => ofCalls(search), [search]);
   const list = useInfiniteQuery(callsQuestion(question));
   const counts = useQuery(countQuestion(question));
-  const live = useLive(search.live === '1', question, ['calls', 'calls/count', 'top']);
+  const live = useLive(search.live === '1', question, ['calls', 'calls/count', 'calls/errors', 'top']);
   const calls = useMemo(() => list.data?.pages.flatMap(({ requests }) => requests) ?? [], [list.data]);
-  const wrong = wrongFilter(list.error, search.filter);
+  const error = ofFilter(list.error, search.filter);
   const { fetchNextPage } = list;
   const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onShow = useCallback((request: string | undefined) => change({ request }, true), [change]);
@@ -51,57 +51,52 @@ export function McpPage() {
     if (next) onShow(next);
   };
   const { terms } = split(search.filter ?? '');
-  useEffect(() => {
-    document.title = 'AI agents – API Sessions';
-  }, []);
   return (
-    <div className={styles.page}>
-      <h1 className="unseen">Calls of AI agents</h1>
-      <AskBar
-        asked={search}
-        wrong={wrong}
-        busy={list.isFetching && !list.isFetchingNextPage}
-        live={live}
-        onFilter={(text) => change({ filter: asFilter(text) })}
-        onAsk={change}
-        onLive={(live) => change({ live }, true)}
-      >
-        <Checkbox
-          size="xs"
-          label="Only errors"
-          checked={terms.includes(FAILED)}
-          onChange={(event) =>
-            change({
-              filter: event.currentTarget.checked
-                ? and(search.filter, FAILED)
-                : joined({ terms: terms.filter((one) => one !== FAILED), join: 'AND' }) || undefined,
-            })
-          }
-        />
-        <span role="status" className={styles.told}>
-          {counts.data && !wrong && <strong>{counted(counts.data.count, 'call')}</strong>}
-        </span>
-        <Tooltip label="All of the calls as CSV">
-          <ActionIcon
-            component="a"
-            variant="default"
-            size={30}
-            aria-label="CSV"
-            href={address('/requests.csv', {
-              ...asked(search),
-              filter: question.filter,
-              noise: search.noise === 'show' ? 'show' : undefined,
-            })}
-            download
-          >
-            <IconDownload size={16} />
-          </ActionIcon>
-        </Tooltip>
-      </AskBar>
-      {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
+    <AskPage
+      title="AI agents"
+      asked={search}
+      on={{ error, isFetching: list.isFetching && !list.isFetchingNextPage, refetch: list.refetch }}
+      live={live}
+      onAsk={change}
+      beside={
+        <>
+          <Checkbox
+            size="xs"
+            label="Only errors"
+            checked={terms.includes(FAILED)}
+            onChange={(event) =>
+              change({
+                filter: event.currentTarget.checked
+                  ? and(search.filter, FAILED)
+                  : joined({ terms: terms.filter((one) => one !== FAILED), join: 'AND' }) || undefined,
+              })
+            }
+          />
+          <span role="status" className={styles.told}>
+            {counts.data && !error && <strong>{counted(counts.data.count, 'call')}</strong>}
+          </span>
+          <Tooltip label="All of the calls as CSV">
+            <ActionIcon
+              component="a"
+              variant="default"
+              size={30}
+              aria-label="CSV"
+              href={address('/requests.csv', {
+                ...asked(search),
+                filter: question.filter,
+                noise: search.noise === 'show' ? 'show' : undefined,
+              })}
+              download
+            >
+              <IconDownload size={16} />
+            </ActionIcon>
+          </Tooltip>
+        </>
+      }
+    >
       {list.isPending && <Skeleton height={300} m="md" role="status" aria-label="Loading" />}
-      {list.data && !list.error && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
-      {calls.length > 0 && !list.error && (
+      {list.data && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
+      {calls.length > 0 && (
         <div className={styles.columns}>
           <div className={styles.side}>
             {TOPS.slice(0, 3).map(([by, title, none]) => (
@@ -125,7 +120,7 @@ export function McpPage() {
         </div>
       )}
       {search.request && <RequestPanel id={search.request} onClose={() => onShow(undefined)} onMove={move} />}
-    </div>
+    </AskPage>
   );
 }
 
@@ -133,8 +128,7 @@ export function McpPage() {
 function Errors({ asked }: { asked: McpSearch }) {
   const { data } = useQuery(errorsQuestion(asked));
   return (
-    <section className={styles.errors} aria-label="Errors">
-      <h2>Errors of this time</h2>
+    <Card title="Errors" beside={<span className="quiet">of this time</span>}>
       {data && !data.length && <p className="quiet">Every call worked.</p>}
       {data?.slice(0, 8).map(({ value, requests }) => (
         <div key={value} className={styles.error}>
@@ -144,7 +138,7 @@ function Errors({ asked }: { asked: McpSearch }) {
           <span>{count(requests)}</span>
         </div>
       ))}
-    </section>
+    </Card>
   );
 }
 

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { answer, api, Failed } from '../api/client';
+import { answer, api, Failed, wrongFilter } from '../api/client';
 import type { Question } from '../filter/AskBar';
 import { and, split } from '../filter/text';
 import { asked } from '../time/window';
@@ -11,13 +11,12 @@ const PAGE = 200;
 /** The question, of calls of AI agents alone. */
 export const ofCalls = <T extends Question>(question: T): T => ({ ...question, filter: and(question.filter, CALLS) });
 
-/** What the server found wrong with a filter, at the place where it stood before `ofCalls`. */
-export function wrongFilter(error: Error | null, filter: string | undefined): Failed | undefined {
-  if (!(error instanceof Failed) || error.problem.parameter !== 'filter') return undefined;
+/** An error of such a question: what is wrong with the filter is told at the place where it stood before. */
+export function ofFilter(error: Error | null, filter: string | undefined): Error | null {
+  const wrong = wrongFilter(error);
   const { terms, join } = split(filter ?? '');
-  const { offset } = error.problem;
-  if (join === 'AND' || terms.length < 2 || typeof offset !== 'number') return error;
-  return new Failed({ ...error.problem, offset: offset - 1 });
+  if (!wrong || join === 'AND' || terms.length < 2 || typeof wrong.problem.offset !== 'number') return error;
+  return new Failed({ ...wrong.problem, offset: wrong.problem.offset - 1 });
 }
 
 interface Cursor {

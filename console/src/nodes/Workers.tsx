@@ -2,37 +2,21 @@ import type { ReactNode } from 'react';
 import type { Worker } from '../api/client';
 import { legible } from '../show/legible';
 import { bytes, count, shortCount, span } from '../show/numbers';
+import { Table } from '../show/Table';
 import { isSilent, lostBy, reasonOf } from './health';
 import styles from './Workers.module.css';
 
 /** The workers of a node, a row each. */
 export function Workers({ workers, name }: { workers: Worker[]; name: string }) {
   return (
-    // A wide table moves sideways on a narrow page, also by keys.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: else keys cannot move it
-    <div className={styles.scroller} tabIndex={0} role="group" aria-label={`Workers of ${legible(name, 100)}`}>
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th scope="col">Worker</th>
-            <th scope="col">Reported</th>
-            <th scope="col">Lost</th>
-            <th scope="col">Queue</th>
-            <th scope="col">Memory</th>
-            <th scope="col">Without acknowledgement</th>
-            <th scope="col">Spool</th>
-            <th scope="col" className="number">
-              Requests
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {workers.map((worker) => (
-            <Row key={worker.instance} worker={worker} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={`Workers of ${legible(name, 100)}`}
+      columns={['Worker', 'Reported', 'Lost', 'Queue', 'Memory', 'Without acknowledgement', 'Spool', '#Requests']}
+    >
+      {workers.map((worker) => (
+        <Row key={worker.instance} worker={worker} />
+      ))}
+    </Table>
   );
 }
 
@@ -40,7 +24,7 @@ function Row({ worker }: { worker: Worker }) {
   const { pid, instance, age_ms, queue, spool, drops, next_seq, kid } = worker;
   const lost = Object.entries(drops).filter(([, n]) => n > 0);
   return (
-    <tr data-silent={isSilent(worker) || undefined}>
+    <tr className={isSilent(worker) ? styles.silent : undefined}>
       <th scope="row" title={`instance ${instance}, secret ${kid}`}>
         {pid || instance.slice(0, 8)}
       </th>

@@ -1,13 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect } from 'react';
-import { Failed } from '../api/client';
-import { AskBar, type Question } from '../filter/AskBar';
-import { asFilter } from '../filter/text';
+import { useCallback } from 'react';
+import type { Question } from '../filter/AskBar';
+import { AskPage } from '../filter/AskPage';
 import { useLive } from '../sessions/useLive';
 import { Go } from '../shell/Go';
 import { count } from '../show/numbers';
-import { Problem } from '../show/Problem';
 import { figuresQuestion } from '../stats/questions';
 import { TopList } from '../stats/TopList';
 import { Figures, METRICS } from './Figures';
@@ -34,24 +32,15 @@ export function OverviewPage() {
   );
   const live = useLive(search.live === '1', search, ['figures', 'top']);
   const figures = useQuery(figuresQuestion(search, METRICS));
-  const wrong =
-    figures.error instanceof Failed && figures.error.problem.parameter === 'filter' ? figures.error : undefined;
   const requests = figures.data && (figures.data.all?.requests ?? 0);
-  useEffect(() => {
-    document.title = 'Overview – API Sessions';
-  }, []);
   return (
-    <div className={styles.page}>
-      <h1 className="unseen">Overview</h1>
-      <AskBar
-        asked={search}
-        wrong={wrong}
-        busy={figures.isFetching}
-        live={live}
-        onFilter={(text) => ask({ filter: asFilter(text) })}
-        onAsk={ask}
-        onLive={(live) => ask({ live }, true)}
-      >
+    <AskPage
+      title="Overview"
+      asked={search}
+      on={figures}
+      live={live}
+      onAsk={ask}
+      beside={
         <Go
           to="/sessions"
           search={{ filter: search.filter, last: search.last, from: search.from, to: search.to, noise: search.noise }}
@@ -59,12 +48,12 @@ export function OverviewPage() {
         >
           {figures.data?.all ? `The ${count(figures.data.all.sessions ?? 0)} sessions` : 'The sessions'}
         </Go>
-      </AskBar>
-      {figures.error && !wrong && <Problem error={figures.error} onRetry={figures.refetch} />}
-      {!figures.error && requests === 0 && (
+      }
+    >
+      {requests === 0 && (
         <p className={styles.nothing}>No request {search.filter ? 'fits the filter' : 'was made'} in this time.</p>
       )}
-      {!figures.error && requests !== 0 && (
+      {requests !== 0 && (
         <div className={styles.parts}>
           <Figures
             asked={search}
@@ -84,6 +73,6 @@ export function OverviewPage() {
           />
         </div>
       )}
-    </div>
+    </AskPage>
   );
 }

@@ -5,9 +5,11 @@ import { answer, api } from '../api/client';
 import type { Question } from '../filter/AskBar';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
+import { Card } from '../show/Card';
 import { Endpoint } from '../show/Endpoint';
 import { count, took } from '../show/numbers';
 import { Problem } from '../show/Problem';
+import { Table } from '../show/Table';
 import { topQuestion } from '../stats/questions';
 import { resolved } from '../time/window';
 import styles from './Slowest.module.css';
@@ -63,9 +65,9 @@ export function Slowest({ asked, longest, onLongest }: Props) {
   }, [now.data, usual.data, longest]);
   const error = now.error ?? usual.error;
   return (
-    <section className={styles.slowest} aria-label="Slow endpoints">
-      <div className={styles.head}>
-        <h2 className={styles.title}>Slow endpoints</h2>
+    <Card
+      title="Slow endpoints"
+      beside={
         <SegmentedControl
           size="xs"
           aria-label="Order"
@@ -76,61 +78,40 @@ export function Slowest({ asked, longest, onLongest }: Props) {
           value={longest ? 'longest' : 'slower'}
           onChange={(value) => onLongest(value === 'longest')}
         />
-      </div>
+      }
+    >
       {error && <Problem error={error} onRetry={() => (now.error ? now.refetch() : usual.refetch())} />}
       {!now.data && !error && <Skeleton height={200} />}
       {now.data && !rows.length && <p className="quiet">No endpoint was asked for {ENOUGH} times.</p>}
       {rows.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: else keys cannot move it sideways
-        <div className={styles.scroller} tabIndex={0} role="group" aria-label="Endpoints by their time">
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th scope="col">Endpoint</th>
-                <th scope="col" className="number">
-                  Requests
-                </th>
-                <th scope="col" className="number">
-                  Half within
-                </th>
-                <th scope="col" className="number">
-                  19 of 20 within
-                </th>
-                <th scope="col" className="number">
-                  on days before
-                </th>
-                <th scope="col" className="number">
-                  Times
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ endpoint, requests, is, before, times }) => (
-                <tr key={endpoint}>
-                  <th scope="row">
-                    <Pick term={term('endpoint', endpoint)} value={endpoint}>
-                      <Endpoint text={endpoint} host />
-                    </Pick>
-                  </th>
-                  <td className="number">{count(requests)}</td>
-                  <td className="number">{took(is.p50)}</td>
-                  <td className="number">{took(is.p95)}</td>
-                  <td className="number">{before ? took(before.p95) : '–'}</td>
-                  <td className="number">
-                    {times !== undefined && (
-                      <span className={times >= 1.5 ? styles.slower : undefined}>{times.toFixed(1)}×</span>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Endpoints by their time"
+          columns={['Endpoint', '#Requests', '#Half within', '#19 of 20 within', '#on days before', '#Times']}
+        >
+          {rows.map(({ endpoint, requests, is, before, times }) => (
+            <tr key={endpoint}>
+              <th scope="row">
+                <Pick term={term('endpoint', endpoint)} value={endpoint}>
+                  <Endpoint text={endpoint} host />
+                </Pick>
+              </th>
+              <td className="number">{count(requests)}</td>
+              <td className="number">{took(is.p50)}</td>
+              <td className="number">{took(is.p95)}</td>
+              <td className="number">{before ? took(before.p95) : '–'}</td>
+              <td className="number">
+                {times !== undefined && (
+                  <span className={times >= 1.5 ? styles.slower : undefined}>{times.toFixed(1)}×</span>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {rows.length > 0 && rows.every(({ before }) => !before) && (
         <p className="quiet">No day before this time is kept: choose a shorter time to compare.</p>
       )}
-    </section>
+    </Card>
   );
 }
 

@@ -4,6 +4,7 @@ import type { Group } from '../api/client';
 import type { Question } from '../filter/AskBar';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
+import { Card } from '../show/Card';
 import { Endpoint } from '../show/Endpoint';
 import { legible } from '../show/legible';
 import { Name } from '../show/Name';
@@ -35,17 +36,17 @@ export function TopList({ asked, by, title, none }: Props) {
   const all = (data?.groups.reduce((sum, { requests }) => sum + requests, 0) ?? 0) + (data?.other?.requests ?? 0);
   const most = groups[0]?.requests ?? 1;
   return (
-    <section className={styles.top} aria-label={title}>
-      <h2 className={styles.title}>
-        {title} {data && data.group_count > TOP && <span className="quiet">{count(data.group_count)}</span>}
-      </h2>
+    <Card
+      title={title}
+      beside={data && data.group_count > TOP && <span className="quiet">{count(data.group_count)}</span>}
+    >
       {error && <Problem error={error} onRetry={refetch} />}
       {!data && !error && <Skeleton height={180} />}
       {data && !groups.length && <p className="quiet">{none}</p>}
       {groups.map((group) => (
         <Row key={group.group[by]} group={group} by={by} all={all} most={most} />
       ))}
-    </section>
+    </Card>
   );
 }
 

@@ -2,12 +2,14 @@ import { useQuery } from '@tanstack/react-query';
 import type { Group, Part } from '../api/client';
 import { term } from '../filter/text';
 import { Go } from '../shell/Go';
+import { Card } from '../show/Card';
 import { Loading } from '../show/Loading';
 import { legible } from '../show/legible';
 import { Name } from '../show/Name';
 import { bytes, count, counted, shortCount, span } from '../show/numbers';
 import { Problem } from '../show/Problem';
 import { Statuses } from '../show/Statuses';
+import { Table } from '../show/Table';
 import type { Window } from '../time/window';
 import { type Clock, useClock } from '../time/zone';
 import { type Lane, Lanes } from './Lanes';
@@ -150,44 +152,29 @@ function Activity({ user, window, by, title }: { user: string; window: Window; b
 function Sessions({ parts, more }: { parts: Part[]; more: boolean }) {
   const clock = useClock();
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: else keys cannot move it sideways
-    <div className={styles.scroller} tabIndex={0} role="group" aria-label="Sessions of the user">
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th scope="col">Session</th>
-            <th scope="col">Length</th>
-            <th scope="col" className="number">
-              Requests
+    <Card title="Each session">
+      <Table label="Sessions of the user" columns={['Session', 'Length', '#Requests', 'Answers', 'Addresses', 'Hosts']}>
+        {parts.map(({ id, day, first_seen, duration_ms, requests, statuses, ips, ip_count, hosts }) => (
+          <tr key={`${id} ${day}`}>
+            <th scope="row">
+              <Go to="/sessions/$id" params={{ id }} search={{ day }} className={styles.link}>
+                {clock.both(first_seen)}
+              </Go>
             </th>
-            <th scope="col">Answers</th>
-            <th scope="col">Addresses</th>
-            <th scope="col">Hosts</th>
+            <td>{span(duration_ms)}</td>
+            <td className="number">{count(requests)}</td>
+            <td>
+              <Statuses statuses={statuses} />
+            </td>
+            <td className="mono">
+              {legible(ips.slice(0, 2).join(', '))}
+              {ip_count > 2 && <span className="quiet"> +{ip_count - 2}</span>}
+            </td>
+            <td>{legible(hosts.slice(0, 2).join(', '), 80)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {parts.map(({ id, day, first_seen, duration_ms, requests, statuses, ips, ip_count, hosts }) => (
-            <tr key={`${id} ${day}`}>
-              <th scope="row">
-                <Go to="/sessions/$id" params={{ id }} search={{ day }} className={styles.link}>
-                  {clock.both(first_seen)}
-                </Go>
-              </th>
-              <td>{span(duration_ms)}</td>
-              <td className="number">{count(requests)}</td>
-              <td>
-                <Statuses statuses={statuses} />
-              </td>
-              <td className="mono">
-                {legible(ips.slice(0, 2).join(', '))}
-                {ip_count > 2 && <span className="quiet"> +{ip_count - 2}</span>}
-              </td>
-              <td>{legible(hosts.slice(0, 2).join(', '), 80)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
       {more && <p className="quiet">The last {SESSIONS} are shown; the list has all of them.</p>}
-    </div>
+    </Card>
   );
 }

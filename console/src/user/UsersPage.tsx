@@ -9,6 +9,7 @@ import { legible } from '../show/legible';
 import { Name } from '../show/Name';
 import { bytes, count, share } from '../show/numbers';
 import { Problem } from '../show/Problem';
+import { Table } from '../show/Table';
 import { WindowSelect } from '../time/WindowSelect';
 import { isPseudonym } from './pseudonym';
 import { usersQuestion } from './questions';
@@ -70,47 +71,22 @@ function Users({ window }: { window: UsersSearch }) {
       <h1 className={styles.title}>
         Users <span className="quiet">{count(data.group_count)}</span>
       </h1>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: else keys cannot move it sideways */}
-      <div className={styles.scroller} tabIndex={0} role="group" aria-label="Users by their requests">
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th scope="col">User</th>
-              <th scope="col" className="number">
-                Requests
-              </th>
-              <th scope="col" className="number">
-                Sessions
-              </th>
-              <th scope="col" className="number">
-                4xx
-              </th>
-              <th scope="col" className="number">
-                5xx
-              </th>
-              <th scope="col" className="number">
-                Sent
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {users.map(({ user, requests, sessions, errors, client_errors, bytes_out }) => (
-              <tr key={user}>
-                <th scope="row">
-                  <Go to="/users" search={(now) => ({ ...now, user })} className={styles.link}>
-                    <Name value={user} hashed={isPseudonym(user)} />
-                  </Go>
-                </th>
-                <td className="number">{count(requests)}</td>
-                <td className="number">{count(sessions ?? 0)}</td>
-                <td className="number">{client_errors ? share(client_errors, requests) : '–'}</td>
-                <td className="number">{errors ? share(errors, requests) : '–'}</td>
-                <td className="number">{bytes(bytes_out ?? 0)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="Users by their requests" columns={['User', '#Requests', '#Sessions', '#4xx', '#5xx', '#Sent']}>
+        {users.map(({ user, requests, sessions, errors, client_errors, bytes_out }) => (
+          <tr key={user}>
+            <th scope="row">
+              <Go to="/users" search={(now) => ({ ...now, user })} className={styles.link}>
+                <Name value={user} hashed={isPseudonym(user)} />
+              </Go>
+            </th>
+            <td className="number">{count(requests)}</td>
+            <td className="number">{count(sessions ?? 0)}</td>
+            <td className="number">{client_errors ? share(client_errors, requests) : '–'}</td>
+            <td className="number">{errors ? share(errors, requests) : '–'}</td>
+            <td className="number">{bytes(bytes_out ?? 0)}</td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }
