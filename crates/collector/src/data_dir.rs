@@ -11,7 +11,7 @@
 //! days/             the store: one file for each UTC day, and positions.json
 //! settings.db       what people added: notes, labels, the audit; with -wal and -shm beside it
 //! bundles/          evidence bundles, which outlive the week
-//! set-aside/        records that could not be read
+//! set-aside/        records that could not be read, damaged segments of the log
 //! temp/             what does not fit into memory; emptied at each start
 //! ```
 
@@ -142,7 +142,7 @@ impl DataDir {
         self.path.join("days")
     }
 
-    /// Records that could not be read.
+    /// Records that could not be read, and damaged segments of the log.
     pub fn set_aside(&self) -> PathBuf {
         self.path.join("set-aside")
     }

@@ -136,6 +136,12 @@ pub struct Metrics {
     pub fsyncs: Number,
     /// Bytes of an incomplete last record that were cut from the log at the start.
     pub log_cut_bytes: Number,
+    /// Damaged stretches of the log that were passed over.
+    pub log_damages: Number,
+    /// Bytes in them.
+    pub log_damaged_bytes: Number,
+    /// Events that numbers show to be missing behind them.
+    pub log_missing_events: Number,
     /// Bytes that the disk of the log still has room for.
     pub disk_free_bytes: Number,
     /// Free bytes below which nothing more is taken.
@@ -194,6 +200,12 @@ impl Metrics {
         text.counter("log_fsyncs_total", "Times the log was synced to disk.", &self.fsyncs);
         text.counter("log_records_total", "Records written to the log.", &self.log_records);
         text.gauge("log_cut_bytes", "Bytes of an incomplete last record cut at the start.", &self.log_cut_bytes);
+        let help = "Damaged stretches of the log that were passed over.";
+        text.counter("log_damages_total", help, &self.log_damages);
+        let help = "Bytes of the log that were passed over.";
+        text.counter("log_damaged_bytes_total", help, &self.log_damaged_bytes);
+        let help = "Events that numbers show to be missing behind damage of the log.";
+        text.counter("log_missing_events_total", help, &self.log_missing_events);
         text.gauge("disk_free_bytes", "Bytes that the disk of the log still has room for.", &self.disk_free_bytes);
         let help = "Free bytes below which nothing more is taken from nodes.";
         text.gauge("disk_reserve_bytes", help, &self.disk_reserve_bytes);

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::Position;
+use crate::recover::is_lost;
 
 /// Why the log could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,7 @@ pub enum Error {
         /// What it said.
         source: io::Error,
     },
-    /// Bytes are not what was written, at a place where no crash explains it.
+    /// Bytes are not what was written, at a place where no crash explains it, or are gone.
     #[error("log segment {file} is damaged at byte {offset}: {reason}")]
     Damaged {
         /// Which file.
@@ -68,6 +69,16 @@ impl Error {
     pub fn is_disk_full(&self) -> bool {
         let Self::Io { source, .. } = self else { return false };
         matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    /// Whether bytes were lost that were there: [`Reader::damage_at`](crate::Reader::damage_at) tells how many.
+    /// What the disk does not read ([`Io`](Self::Io)) it may read later.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Io { source, .. } => is_lost(source),
+            _ => false,
+        }
     }
 
     pub(crate) fn io(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self {

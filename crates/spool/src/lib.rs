@@ -12,7 +12,8 @@
 //! - A record's [`Position`] never changes, and no record is ever found under another's: the
 //!   position is part of what the checksum covers.
 //! - At open an incomplete last record with nothing valid after it is cut and reported. Any other
-//!   damage is an error that names file and offset; nothing is skipped.
+//!   damage is met when it is read, as an error that names file and offset; a reader that is to go on
+//!   asks for the next whole record and is told how many bytes lie between.
 //! - After a failed sync nothing is pretended: what was not known to be durable is taken back, and
 //!   the log refuses work until it is opened again.
 //!
@@ -39,7 +40,7 @@ pub use error::Error;
 pub use log::{Log, Options, Recovery};
 pub use os::OsDisk;
 pub use parts::{Met, PartReader, PartWriter, Parts, Usage};
-pub use reader::{Reader, Record};
+pub use reader::{Damage, Reader, Record};
 pub use record::HEAD;
 
 /// Where a record is: the bytes of all records before it, since the log began.

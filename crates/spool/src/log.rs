@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::reader::Reader;
 use crate::record::{encode, segment_name, segment_position};
-use crate::recover::find_end;
+use crate::recover::{Records, is_lost};
 use crate::{Disk, DiskFile, Error, Position};
 
 /// Capacity of the write buffer that outlives a large record.
@@ -22,8 +22,9 @@ pub struct Options {
     pub retain_bytes: u64,
     /// Largest payload.
     pub max_record: usize,
-    /// Where a log in an empty directory begins. A caller that remembers positions of a log that is
-    /// gone passes the highest, so that none is used twice.
+    /// The highest position that the caller remembers. A log in an empty directory begins there, so that none is
+    /// used twice; and a last segment that reached it, and has no whole record there any more, was damaged: what
+    /// no crash explains is not cut.
     pub start: Position,
 }
 
@@ -101,8 +102,7 @@ impl Shared {
 impl<D: Disk> Log<D> {
     /// Opens the log in `disk`, or begins one when there is none, and says what state it was in.
     ///
-    /// The last segment is read whole; of older ones only the lengths are looked at, their
-    /// checksums when they are read.
+    /// Only the last segment is read, for its end. Damage elsewhere is met by who reads it.
     pub fn open(disk: D, options: Options) -> Result<(Self, Recovery), Error> {
         let directory = disk.name();
         let lock = disk.lock().map_err(Error::io("lock", &directory))?;
@@ -110,7 +110,6 @@ impl<D: Disk> Log<D> {
         let names = disk.list().map_err(Error::io("list", &directory))?;
         let mut firsts: Vec<Position> = names.iter().filter_map(|name| segment_position(name)).collect();
         firsts.sort_unstable();
-        check_lengths(&disk, &firsts)?;
 
         let mut recovery = Recovery::default();
         let active = match firsts.last() {
@@ -121,19 +120,12 @@ impl<D: Disk> Log<D> {
                 disk.sync_directory().map_err(Error::io("sync", &directory))?;
                 Segment { file, first, length: 0, synced: 0 }
             }
-            Some(&first) => {
-                let name = segment_name(first);
-                let file = disk.open(&name).map_err(Error::io("open", &name))?;
-                let end = find_end(&file, first, options.max_record)?;
-                if end.torn > 0 {
-                    file.truncate(end.valid).map_err(Error::io("cut", &name))?;
-                    recovery.cut_bytes = end.torn;
-                    recovery.cut_from = Some(name.clone());
-                }
-                // Whole records that the process before had not synced count from now on.
-                file.sync().map_err(Error::io("sync", &name))?;
+            Some(&last) => {
+                let active = open_last(&disk, last, &options, &mut recovery)?;
                 disk.sync_directory().map_err(Error::io("sync", &directory))?;
-                Segment { file, first, length: end.valid, synced: end.valid }
+                // The same again when it goes on.
+                firsts.push(active.first);
+                active
             }
         };
         recovery.first = firsts.first().copied().unwrap_or_default();
@@ -288,16 +280,36 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Each segment but the last must end where the next begins: all of it was synced before.
-fn check_lengths<D: Disk>(disk: &D, firsts: &[Position]) -> Result<(), Error> {
-    for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
-        let name = segment_name(first);
-        let file = disk.open(&name).map_err(Error::io("open", &name))?;
-        let length = file.len().map_err(Error::io("read the length of", &name))?;
-        if first + length != next {
-            let reason = format!("it ends here, but the next segment begins at byte {} of it", next - first);
-            return Err(Error::Damaged { file: name, offset: length, reason });
+/// The segment to go on with: the last one, without what a crash left of a record that was never completed. Behind
+/// one that the disk does not read, or that lost its end, a new one begins: all positions stay what they were.
+fn open_last<D: Disk>(
+    disk: &D,
+    first: Position,
+    options: &Options,
+    recovery: &mut Recovery,
+) -> Result<Segment<D::File>, Error> {
+    let name = segment_name(first);
+    let file = disk.open(&name).map_err(Error::io("open", &name))?;
+    let length = file.len().map_err(Error::io("read the length of", &name))?;
+    let read = |buffer: &mut [u8], offset| file.read_exact_at(buffer, offset);
+    let end = Records { read, first, length, max_record: options.max_record }.end();
+    match end {
+        // The caller knows of records where there are none.
+        Ok(end) if (first + end + 1..=first + length).contains(&options.start) => {}
+        Ok(end) => {
+            if end < length {
+                file.truncate(end).map_err(Error::io("cut", &name))?;
+                recovery.cut_bytes = length - end;
+                recovery.cut_from = Some(name.clone());
+            }
+            // Whole records that the process before had not synced count from now on.
+            file.sync().map_err(Error::io("sync", &name))?;
+            return Ok(Segment { file, first, length: end, synced: end });
         }
+        Err(error) if is_lost(&error) => {}
+        Err(error) => return Err(Error::io("read", &name)(error)),
     }
-    Ok(())
+    let (first, name) = (first + length, segment_name(first + length));
+    let file = disk.create(&name).map_err(Error::io("create", &name))?;
+    Ok(Segment { file, first, length: 0, synced: 0 })
 }

@@ -12,7 +12,7 @@
 use std::io::ErrorKind;
 
 use crate::record::{encode, part_age, part_name};
-use crate::recover::{next_whole_record, whole_record};
+use crate::recover::Records;
 use crate::{Disk, DiskFile, Error, Position};
 
 /// A directory of parts.
@@ -195,17 +195,18 @@ impl<D: Disk> PartReader<D> {
     }
 
     fn read(&mut self) -> std::io::Result<Option<Met>> {
-        let Self { file, first, length, offset: at, .. } = self;
+        let Self { file, first, length, offset: at, parts, .. } = self;
         if *at >= *length {
             return Ok(None);
         }
-        let (offset, max_record) = (*at, self.parts.max_record);
-        let mut payload = Vec::new();
-        if let Some(span) = whole_record(file, *first, offset, *length, max_record, &mut payload)? {
+        let read = |buffer: &mut [u8], offset| file.read_exact_at(buffer, offset);
+        let mut records = Records { read, first: *first, length: *length, max_record: parts.max_record };
+        let (offset, mut payload) = (*at, Vec::new());
+        if let Some(span) = records.whole(offset, &mut payload)? {
             *at += span;
             return Ok(Some(Met::Record(payload)));
         }
-        let next = next_whole_record(file, *first, offset, *length, max_record)?;
+        let next = records.next_whole(offset)?;
         *at = next.unwrap_or(*length);
         Ok(Some(Met::Damage { offset, bytes: *at - offset, torn: next.is_none() }))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::log::Shared;
 use crate::record::{HEAD, Head, segment_name};
+use crate::recover::{Records, salvage};
 use crate::{Disk, DiskFile, Error, Position};
 
 /// A record as it was appended.
@@ -22,6 +23,17 @@ impl Record {
     pub fn end(&self) -> Position {
         self.position + (HEAD + self.payload.len()) as u64
     }
+}
+
+/// Bytes of a log that hold no whole record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Which segment they are in.
+    pub file: String,
+    /// Where in it they begin.
+    pub offset: u64,
+    /// How many there are: behind them the log goes on.
+    pub bytes: u64,
 }
 
 /// Reads synced records by position. A clone is cheap and independent.
@@ -73,7 +85,8 @@ impl<D: Disk> Reader<D> {
     }
 
     /// The synced records from `position` on, in order: as many as fit `max_bytes` of payload, but
-    /// one at least. Empty when there is nothing new.
+    /// one at least. Empty when there is nothing new. Damage behind the first of them ends them; it is an
+    /// error when it is at `position`.
     ///
     /// `position` is one that [`Record::end`], [`Log::append`](crate::Log::append) or
     /// [`first`](Self::first) gave.
@@ -86,7 +99,10 @@ impl<D: Disk> Reader<D> {
         let mut records = Vec::new();
         let mut bytes = 0;
         while position < synced {
-            let record = self.read_one(position, synced)?;
+            let record = match self.read_one(position, synced) {
+                Err(_) if !records.is_empty() => break,
+                read => read?,
+            };
             bytes += record.payload.len();
             if bytes > max_bytes && !records.is_empty() {
                 break;
@@ -95,6 +111,28 @@ impl<D: Disk> Reader<D> {
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// What is lost at `position`, where [`read_from`](Self::read_from) met [damage](Error::is_damage): all up to
+    /// the next whole record, which is at `position` itself (no bytes) if the disk reads it by now.
+    pub fn damage_at(&mut self, position: Position) -> Result<Damage, Error> {
+        let segment = self.segment_at(position)?;
+        let limit = self.next_segment(position + 1).unwrap_or(Position::MAX).min(self.synced());
+        let next = match self.next_whole(position, segment, limit) {
+            Err(error) if !error.is_damage() => return Err(error),
+            // Of a file that does not even open nothing is there.
+            next => next.ok().flatten().unwrap_or(limit),
+        };
+        Ok(Damage { file: segment_name(segment), offset: position - segment, bytes: next - position })
+    }
+
+    fn next_whole(&mut self, from: Position, segment: Position, limit: Position) -> Result<Option<Position>, Error> {
+        let (first, file) = self.segment_of(from)?;
+        let name = segment_name(segment);
+        let length = file.len().map_err(Error::io("read the length of", &name))?.min(limit - first);
+        let read = salvage(file.as_ref());
+        let next = Records { read, first, length, max_record: self.max_record }.next_whole(from - first);
+        Ok(next.map_err(Error::io("read", &name))?.map(|offset| first + offset))
     }
 
     fn read_one(&mut self, position: Position, synced: Position) -> Result<Record, Error> {
@@ -123,12 +161,7 @@ impl<D: Disk> Reader<D> {
     }
 
     fn segment_of(&mut self, position: Position) -> Result<(Position, Arc<D::File>), Error> {
-        let segment = {
-            let segments = self.shared.segments();
-            let first = segments.first().copied().unwrap_or_default();
-            let segment = segments.range(..=position).next_back().copied();
-            segment.ok_or(Error::Released { position, first })?
-        };
+        let segment = self.segment_at(position)?;
         if let Some((first, file)) = &self.open
             && *first == segment
         {
@@ -141,9 +174,20 @@ impl<D: Disk> Reader<D> {
             Err(error) if error.kind() == ErrorKind::NotFound && segment < self.first() => {
                 return Err(Error::Released { position, first: self.first() });
             }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let (offset, reason) = (position - segment, "the file is gone".to_owned());
+                return Err(Error::Damaged { file: name, offset, reason });
+            }
             Err(error) => return Err(Error::io("open", &name)(error)),
         };
         self.open = Some((segment, Arc::clone(&file)));
         Ok((segment, file))
+    }
+
+    /// The segment that holds a position.
+    fn segment_at(&self, position: Position) -> Result<Position, Error> {
+        let segments = self.shared.segments();
+        let first = segments.first().copied().unwrap_or_default();
+        segments.range(..=position).next_back().copied().ok_or(Error::Released { position, first })
     }
 }

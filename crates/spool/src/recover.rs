@@ -1,82 +1,116 @@
-//! Finding whole records after whatever ended the process before.
+//! Finding whole records after whatever ended the process before, and behind what a disk lost.
 
 use std::io;
 
-use crate::record::{HEAD, Head, segment_name};
-use crate::{DiskFile, Error, Position};
+use crate::record::{HEAD, Head};
+use crate::{DiskFile, Position};
 
-/// How the last segment ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    /// Bytes of whole records.
-    pub valid: u64,
-    /// Bytes after them, of a record that was never completed.
-    pub torn: u64,
+/// Bytes that are looked through at a time.
+const WINDOW: usize = 256 << 10;
+/// What a disk loses at a time.
+const BLOCK: usize = 4 << 10;
+/// Blocks that are found unreadable before the rest of a file is taken for unreadable too: each may take a disk
+/// seconds.
+const UNREADABLE_BLOCKS: u32 = 256;
+
+/// The records of a file, as `read` tells its bytes.
+pub(crate) struct Records<R> {
+    /// Fills a buffer from an offset.
+    pub read: R,
+    /// Position of the file's first byte.
+    pub first: Position,
+    /// Bytes that may hold records.
+    pub length: u64,
+    /// Largest payload.
+    pub max_record: usize,
 }
 
-/// Reads the segment from its start to the first record that is not whole. Bytes behind that are
-/// torn only when no whole record is among them; else the segment is damaged.
-pub(crate) fn find_end(file: &impl DiskFile, first: Position, max_record: usize) -> Result<End, Error> {
-    let name = segment_name(first);
-    let length = file.len().map_err(Error::io("read the length of", &name))?;
-    let mut valid = 0;
-    let mut payload = Vec::new();
-    while let Some(span) =
-        whole_record(file, first, valid, length, max_record, &mut payload).map_err(Error::io("read", &name))?
-    {
-        valid += span;
-    }
-    let later = |at| next_whole_record(file, first, at, length, max_record).map_err(Error::io("read", &name));
-    if valid < length && later(valid)?.is_some() {
-        let reason = "this record is not whole, but a later one is".to_owned();
-        return Err(Error::Damaged { file: name, offset: valid, reason });
-    }
-    Ok(End { valid, torn: length - valid })
-}
-
-/// The span of the record at `offset`, when it is whole; its payload is left in `payload`.
-pub(crate) fn whole_record(
-    file: &impl DiskFile,
-    first: Position,
-    offset: u64,
-    length: u64,
-    max_record: usize,
-    payload: &mut Vec<u8>,
-) -> io::Result<Option<u64>> {
-    let mut head = [0; HEAD];
-    if offset + HEAD as u64 > length {
-        return Ok(None);
-    }
-    file.read_exact_at(&mut head, offset)?;
-    let head = Head::from_bytes(head);
-    if head.position != first + offset || head.length as usize > max_record || offset + head.span() > length {
-        return Ok(None);
-    }
-    payload.resize(head.length as usize, 0);
-    file.read_exact_at(payload, offset + HEAD as u64)?;
-    Ok(head.covers(payload).then_some(head.span()))
-}
-
-/// Where a whole record starts behind the first byte of the damaged one at `from`, if one does.
-pub(crate) fn next_whole_record(
-    file: &impl DiskFile,
-    first: Position,
-    from: u64,
-    length: u64,
-    max_record: usize,
-) -> io::Result<Option<u64>> {
-    let mut tail = vec![0; (length - from) as usize];
-    file.read_exact_at(&mut tail, from)?;
-    for (at, window) in tail.windows(HEAD).enumerate().skip(1) {
-        let Ok(head) = window.try_into().map(Head::from_bytes) else { continue };
-        let offset = from + at as u64;
-        if head.position != first + offset || head.length as usize > max_record {
-            continue;
+impl<R: FnMut(&mut [u8], u64) -> io::Result<()>> Records<R> {
+    /// The span of the record at `offset`, when it is whole; its payload is left in `payload`.
+    pub(crate) fn whole(&mut self, offset: u64, payload: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        let mut head = [0; HEAD];
+        if offset + HEAD as u64 > self.length {
+            return Ok(None);
         }
-        let payload = tail.get(at + HEAD..).and_then(|rest| rest.get(..head.length as usize));
-        if payload.is_some_and(|payload| head.covers(payload)) {
-            return Ok(Some(offset));
+        (self.read)(&mut head, offset)?;
+        let head = Head::from_bytes(head);
+        let inside = head.length as usize <= self.max_record && offset + head.span() <= self.length;
+        if head.position != self.first + offset || !inside {
+            return Ok(None);
         }
+        payload.resize(head.length as usize, 0);
+        (self.read)(payload, offset + HEAD as u64)?;
+        Ok(head.covers(payload).then_some(head.span()))
     }
-    Ok(None)
+
+    /// Where the first whole record starts that is at `from` or behind it, if one does.
+    pub(crate) fn next_whole(&mut self, from: u64) -> io::Result<Option<u64>> {
+        let mut bytes = vec![0; WINDOW];
+        let mut payload = Vec::new();
+        let mut at = from;
+        while at + HEAD as u64 <= self.length {
+            let size = usize::try_from(self.length - at).unwrap_or(WINDOW).min(WINDOW);
+            let window = bytes.get_mut(..size).unwrap_or_default();
+            (self.read)(window, at)?;
+            for (offset, head) in (at..).zip(window.windows(HEAD)) {
+                let Ok(head) = head.try_into().map(Head::from_bytes) else { continue };
+                if head.position == self.first + offset && self.whole(offset, &mut payload)?.is_some() {
+                    return Ok(Some(offset));
+                }
+            }
+            // A head may begin in this window and end in the next.
+            at += (size - (HEAD - 1)) as u64;
+        }
+        Ok(None)
+    }
+
+    /// The end of the last whole record. What is behind it was never completed; before it bytes may be damaged.
+    pub(crate) fn end(&mut self) -> io::Result<u64> {
+        let (mut end, mut payload) = (0, Vec::new());
+        while let Some(next) = self.next_whole(end)? {
+            end = next;
+            while let Some(span) = self.whole(end, &mut payload)? {
+                end += span;
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// Reads what the disk still gives of a file. What it does not is zero, so that no record there is whole.
+pub(crate) fn salvage(file: &impl DiskFile) -> impl FnMut(&mut [u8], u64) -> io::Result<()> {
+    let mut left = UNREADABLE_BLOCKS;
+    move |buffer, mut offset| {
+        match file.read_exact_at(buffer, offset) {
+            Err(error) if is_lost(&error) => {}
+            read => return read,
+        }
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let size = (BLOCK - (offset % BLOCK as u64) as usize).min(rest.len());
+            let (block, behind) = rest.split_at_mut(size);
+            block.fill(0);
+            if left > 0 {
+                match file.read_exact_at(block, offset) {
+                    Err(error) if is_lost(&error) => {
+                        left -= 1;
+                        block.fill(0);
+                    }
+                    read => read?,
+                }
+            }
+            offset += size as u64;
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the disk says that it, or the file system, lost what was to be read. Other failures may pass.
+pub(crate) fn is_lost(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    // The last four: what block layer and file systems say of bad media and wrong checksums.
+    const LOST: [Errno; 5] = [Errno::IO, Errno::NODATA, Errno::ILSEQ, Errno::BADMSG, Errno::UCLEAN];
+    let errno = error.raw_os_error();
+    error.kind() == io::ErrorKind::UnexpectedEof || LOST.iter().any(|lost| errno == Some(lost.raw_os_error()))
 }

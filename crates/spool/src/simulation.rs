@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
@@ -47,6 +48,8 @@ struct SimFile {
     durable: Vec<u8>,
     /// Not synced yet.
     pending: Vec<Change>,
+    /// Bytes that the disk does not read any more.
+    unreadable: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -171,6 +174,17 @@ impl SimDisk {
                 *byte ^= 0x40;
             }
         }
+    }
+
+    /// Makes the blocks of a file that hold some of `bytes` unreadable, for good; says which bytes that are.
+    pub fn spoil(&self, name: &str, bytes: Range<usize>) -> Range<usize> {
+        const BLOCK: usize = 4096;
+        let mut state = self.state();
+        let index = state.visible[name];
+        let file = &mut state.files[index];
+        let end = bytes.end.next_multiple_of(BLOCK).min(file.visible.len());
+        file.unreadable = bytes.start / BLOCK * BLOCK..end;
+        file.unreadable.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -355,7 +369,12 @@ impl DiskFile for SimHandle {
             state.failing_reads -= 1;
             return Err(io::Error::other("injected failure of a read"));
         }
-        let content = state.files[self.index].visible.get(offset as usize..).unwrap_or_default();
+        let file = &state.files[self.index];
+        let asked = offset as usize..(offset as usize).saturating_add(buffer.len());
+        if asked.start < file.unreadable.end && file.unreadable.start < asked.end {
+            return Err(rustix::io::Errno::IO.into());
+        }
+        let content = file.visible.get(asked.start..).unwrap_or_default();
         let size = content.len().min(buffer.len());
         buffer[..size].copy_from_slice(&content[..size]);
         Ok(size)

@@ -66,27 +66,3 @@ fn a_failed_write_leaves_no_trace() {
         assert_eq!(payloads(&open(&disk)), [b"before".to_vec(), b"after".to_vec()]);
     }
 }
-
-#[test]
-fn a_decayed_byte_is_found_in_any_segment() {
-    let disk = SimDisk::new(3);
-    let mut log = open(&disk);
-    for _ in 0..10 {
-        log.append(b"some record of a length").unwrap();
-    }
-    log.sync().unwrap();
-    drop(log);
-    for (name, length) in disk.files() {
-        for offset in (0..length).step_by(7) {
-            disk.flip(&name, offset);
-            let whole = Log::open(disk.clone(), Options { segment_bytes: 100, ..Options::default() })
-                .and_then(|(log, recovery)| Ok((log.reader().read_from(0, usize::MAX)?, recovery)));
-            // Only in the last record is decay like a write that was never completed.
-            assert!(whole.is_err() || whole.is_ok_and(|(_, recovery)| recovery.cut_bytes > 0), "{name} {offset}");
-            disk.flip(&name, offset);
-            if disk.files().iter().any(|(other, now)| *other == name && *now != length) {
-                return;
-            }
-        }
-    }
-}

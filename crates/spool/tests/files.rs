@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spool::{Error, HEAD, Log, Options, OsDisk, Position, Reader, Record, Recovery};
+use spool::{Damage, Error, HEAD, Log, Options, OsDisk, Position, Reader, Record, Recovery};
 
 fn open(directory: &Path) -> Result<(Log<OsDisk>, Recovery), Error> {
     let options = Options { segment_bytes: 100, max_record: 1000, ..Options::default() };
@@ -153,13 +153,18 @@ fn damage_before_a_whole_record_is_an_error_that_names_the_place() {
     let last = last_segment(dir.path());
     for at in [0, 5, 10, HEAD + 3, SPAN as usize, 2 * SPAN as usize - 1] {
         change(&last, |content| content[at] ^= 1);
-        let error = open(dir.path()).unwrap_err();
-        let Error::Damaged { file, offset, .. } = &error else { panic!("{error}") };
+        let (log, recovery) = open(dir.path()).unwrap();
+        assert_eq!((recovery.cut_bytes, recovery.end), (0, 6 * SPAN));
+        let (mut reader, offset) = (log.reader(), at as u64 / SPAN * SPAN);
+        let error = reader.read_from(3 * SPAN + offset, usize::MAX).unwrap_err();
+        let Error::Damaged { file, offset: told, .. } = &error else { panic!("{error}") };
         assert_eq!(last.file_name().unwrap().to_str(), Some(file.as_str()));
-        assert_eq!(*offset, at as u64 / SPAN * SPAN);
+        assert!(*told == offset && error.is_damage());
+        let damage = Damage { file: file.clone(), offset, bytes: SPAN };
+        assert_eq!(reader.damage_at(3 * SPAN + offset).unwrap(), damage);
         change(&last, |content| content[at] ^= 1);
+        assert_eq!(reader.damage_at(3 * SPAN + offset).unwrap().bytes, 0, "it can be read again");
     }
-    assert!(open(dir.path()).is_ok());
 }
 
 #[test]
@@ -176,17 +181,49 @@ fn damage_in_an_older_segment_is_told_when_it_is_read() {
 }
 
 #[test]
-fn a_missing_or_cut_older_segment_is_an_error() {
+fn of_a_missing_or_cut_older_segment_what_is_gone_is_told_and_the_rest_is_read() {
     let dir = tempfile::tempdir().unwrap();
     drop(filled(dir.path(), 10));
     let all = segments(dir.path());
-    let whole = fs::read(&all[1]).unwrap();
+    let lost = |from: Position| {
+        let (log, recovery) = open(dir.path()).unwrap();
+        assert_eq!(recovery.end, 10 * SPAN);
+        let mut reader = log.reader();
+        assert!(matches!(reader.read_from(from, usize::MAX), Err(Error::Damaged { .. })));
+        let damage = reader.damage_at(from).unwrap();
+        assert_eq!(reader.read_from(from + damage.bytes, usize::MAX).unwrap().len(), 4);
+        (damage.offset, damage.bytes)
+    };
     change(&all[1], |content| content.truncate(50));
-    assert!(matches!(open(dir.path()), Err(Error::Damaged { offset: 50, .. })));
+    assert_eq!(lost(4 * SPAN), (SPAN, 2 * SPAN));
     fs::remove_file(&all[1]).unwrap();
-    assert!(matches!(open(dir.path()), Err(Error::Damaged { .. })));
-    fs::write(&all[1], whole).unwrap();
-    assert!(open(dir.path()).is_ok());
+    // As if the segment before it had gone on until there.
+    assert_eq!(lost(3 * SPAN), (3 * SPAN, 3 * SPAN));
+
+    let (log, _) = open(dir.path()).unwrap();
+    fs::remove_file(&all[2]).unwrap();
+    let mut reader = log.reader();
+    assert!(matches!(reader.read_from(7 * SPAN, 1), Err(Error::Damaged { .. })), "it went under way");
+    assert_eq!(reader.damage_at(7 * SPAN).unwrap().bytes, 2 * SPAN);
+}
+
+#[test]
+fn a_last_record_that_somebody_relies_on_is_not_cut_when_it_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), 5));
+    change(&last_segment(dir.path()), |content| content[SPAN as usize + HEAD] ^= 1);
+    let options = Options { segment_bytes: 100, start: 4 * SPAN + 1, ..Options::default() };
+    let open = |start| Log::open(OsDisk::new(dir.path()).unwrap(), Options { start, ..options }).unwrap();
+    let (mut log, recovery) = open(4 * SPAN + 1);
+    assert_eq!((recovery.cut_bytes, recovery.end), (0, 5 * SPAN));
+    assert_eq!(log.append(&payload(5)).unwrap(), 5 * SPAN, "no position is used twice");
+    log.sync().unwrap();
+    drop(log);
+    for start in [0, 6 * SPAN, Position::MAX] {
+        let mut reader = open(start).0.reader();
+        assert_eq!(reader.damage_at(4 * SPAN).unwrap().bytes, SPAN);
+        assert_eq!(reader.read_from(5 * SPAN, 1).unwrap()[0].payload, payload(5));
+    }
 }
 
 #[test]

@@ -51,13 +51,39 @@ async fn an_incomplete_last_record_is_cut_counted_and_logged() {
 }
 
 #[tokio::test]
-async fn damage_within_the_log_stops_the_start_with_a_clear_message() {
+async fn damage_within_the_log_costs_what_it_met_and_is_told_with_counts() {
     let (mut collector, segment) = killed_with_chunks(3).await;
     let log = fs::OpenOptions::new().write(true).open(&segment).unwrap();
     log.write_all_at(b"damage", log.metadata().unwrap().len() / 2).unwrap();
     drop(log);
+    let damaged = fs::read(&segment).unwrap();
+    let rest = collector.rest().unwrap();
+    let told = async |stored, missing| {
+        wait::until("the damage", wait::LONG, async || {
+            let metrics = rest.metrics().await.ok()?;
+            let sums = ["damages", "missing_events"].map(|name| metrics.sum(&format!("api_sessions_log_{name}_total")));
+            (sums == [1, missing] && rest.stored().await.ok()? == stored).then_some(())
+        })
+        .await
+        .unwrap();
+    };
 
-    fails(&mut collector, &["damaged", segment.file_name().unwrap().to_str().unwrap()]);
+    // The day file has all of it.
+    collector.run().await.unwrap();
+    told(3, 0).await;
+    collector.kill().unwrap();
+    // Without it the log is all there is.
+    let days = collector.data().join("days");
+    fs::remove_dir_all(&days).unwrap();
+    collector.run().await.unwrap();
+    told(2, 1).await;
+    rest.text("/readyz").await.expect("nothing is left to be done about it");
+    assert!(collector.stop().unwrap().unwrap().success());
+
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    assert!(collector.log().contains(&format!("log segment {name} is damaged at byte")), "{}", collector.log());
+    let kept = newest_file(&collector.data().join("set-aside"), LOG_EXTENSION).expect("the damaged segment");
+    assert_eq!(fs::read(kept).unwrap(), damaged);
 }
 
 #[tokio::test]

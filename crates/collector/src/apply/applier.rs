@@ -7,6 +7,7 @@ use serde::Deserialize;
 use spool::Record;
 use wire::{Entries, Entry, Event, MAX_ENTRIES, RecordError, Seq, TAG_NODE, TAG_SESSIONS};
 
+use super::damage::MissingNumbers;
 use super::marks::Marks;
 use super::row::{cost, row};
 use super::{Aside, SetAside};
@@ -49,6 +50,7 @@ pub struct Applier<A> {
     /// The day by which age is told.
     today: Day,
     seqs: SeqSet,
+    missing: MissingNumbers,
     /// How far each day got before the start: duplicates before it are the log read again.
     before: HashMap<Day, Position>,
     pending: Batch,
@@ -91,7 +93,7 @@ impl<A: Aside> Applier<A> {
     ) -> Self {
         let pending = Batch { from: resume.complete, to: resume.complete, ..Batch::default() };
         let before = resume.days.into_iter().collect();
-        let (counts, unread, marks) = Default::default();
+        let (counts, unread, marks, missing) = Default::default();
         let (seqs, endpoints) = (resume.seqs, store.endpoints());
         Self {
             store,
@@ -102,6 +104,7 @@ impl<A: Aside> Applier<A> {
             aside,
             today,
             seqs,
+            missing,
             before,
             pending,
             rows: 0,
@@ -167,6 +170,14 @@ impl<A: Aside> Applier<A> {
         Ok(())
     }
 
+    /// Goes on behind `bytes` of the log that hold no whole record.
+    pub fn pass_over(&mut self, bytes: u64) {
+        self.metrics.log_damages.add(1);
+        self.metrics.log_damaged_bytes.add(bytes);
+        self.missing.expect(&self.seqs);
+        self.pending.to += bytes;
+    }
+
     fn take_event(&mut self, arrival: Arrival, received: Micros, item: Entry) {
         self.metrics.events.add(1);
         let event = match Event::decode(item.record) {
@@ -222,7 +233,13 @@ impl<A: Aside> Applier<A> {
 
     /// Notes a `seq`; false when it was there already.
     fn note(&mut self, seq: Seq) -> bool {
-        self.seqs.insert(seq.instance, seq.number)
+        let new = self.seqs.insert(seq.instance, seq.number);
+        let missing = if new { self.missing.before(seq) } else { 0 };
+        if missing > 0 {
+            self.metrics.log_missing_events.add(missing);
+            tracing::error!(missing, first = seq.number, "events are missing behind damage of the log");
+        }
+        new
     }
 
     fn count_duplicate(&mut self, day: Day, arrival: Arrival) {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spool::{OsDisk, Reader};
+use spool::{Damage, OsDisk, Reader, Record};
 use tokio::sync::mpsc;
 
-use super::{Applier, ApplyError, AsideFiles, ClockGuard, LogDays};
+use super::{Applier, ApplyError, AsideFiles, ClockGuard, DamagedSegments, LogDays};
 use crate::clock::Clock;
 use crate::data_dir;
 use crate::ingest::{Job, Progress};
@@ -26,6 +26,8 @@ const MAINTENANCE: Duration = Duration::from_secs(30);
 /// How long to wait after a failure of the store; doubled until the longest.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// How often the log is read again where the disk did not read it.
+const READ_TRIES: u32 = 3;
 /// Under these names the thread reports to `/readyz`.
 const STORE: &str = "store";
 const CHECKPOINT: &str = "checkpoint";
@@ -38,6 +40,8 @@ pub struct ApplyThread {
     pub applier: Applier<AsideFiles>,
     /// What is durable.
     pub reader: Reader<OsDisk>,
+    /// Where damaged segments of it are kept.
+    pub damaged: DamagedSegments,
     /// Where batches go.
     pub store: Arc<dyn Store>,
     /// Everything before it is in the store.
@@ -84,15 +88,17 @@ impl ApplyThread {
         let mut batch_began = None;
         loop {
             let stopping = self.progress.is_stopped();
-            let records = self.reader.read_from(self.applier.position(), READ_BYTES)?;
+            let records = self.read()?;
             let nothing_new = records.is_empty();
             for record in &records {
                 self.applier.take(record)?;
-                batch_began.get_or_insert_with(Instant::now);
                 if self.applier.pending_rows() >= BATCH_ROWS {
                     self.flush()?;
                     batch_began = None;
                 }
+            }
+            if self.applier.is_pending() {
+                batch_began.get_or_insert_with(Instant::now);
             }
             self.show_unapplied();
             let due = batch_began.is_some_and(|began| stopping || began.elapsed() >= BATCH_AGE);
@@ -110,6 +116,45 @@ impl ApplyThread {
             if nothing_new {
                 let wait = batch_began.map_or(BATCH_AGE, |began| BATCH_AGE.saturating_sub(began.elapsed()));
                 self.progress.wait_synced_behind(self.applier.position(), wait);
+            }
+        }
+    }
+
+    /// What comes next in the log. Damage is passed over and told; what the disk does not read is asked for again first.
+    fn read(&mut self) -> Result<Vec<Record>, spool::Error> {
+        let mut tries = 0;
+        loop {
+            let position = self.applier.position();
+            let error = match self.reader.read_from(position, READ_BYTES) {
+                Err(error) if error.is_damage() => error,
+                read => return read,
+            };
+            if matches!(error, spool::Error::Io { .. }) && tries < READ_TRIES {
+                if self.progress.is_stopped() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "the log cannot be read here, trying again");
+                tries += 1;
+                // Nothing lies behind the last position: only a stop ends it early.
+                self.progress.wait_synced_behind(Position::MAX, RETRY);
+                continue;
+            }
+            let damage = self.reader.damage_at(position)?;
+            if damage.bytes > 0 {
+                self.tell(&error, &damage);
+                self.applier.pass_over(damage.bytes);
+            }
+        }
+    }
+
+    fn tell(&self, error: &spool::Error, damage: &Damage) {
+        let Damage { file, offset, bytes } = damage;
+        match self.damaged.keep(file, self.guard.today()) {
+            Ok(kept) => {
+                tracing::error!(%error, offset, bytes, "passed over what is damaged of the log; kept as {}", kept.display());
+            }
+            Err(failure) => {
+                tracing::error!(%error, offset, bytes, %failure, "passed over what is damaged of the log; it could not be kept");
             }
         }
     }

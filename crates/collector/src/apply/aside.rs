@@ -145,7 +145,8 @@ impl Aside for AsideFiles {
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
-            let of = name.to_str().and_then(|name| name.strip_suffix(".ndjson")).and_then(Day::parse);
+            // Damaged segments of the log are here too, each behind its day.
+            let of = name.to_str().and_then(|name| name.split_once('.')).and_then(|(day, _)| Day::parse(day));
             if of.is_some_and(|of| of < day) {
                 fs::remove_file(entry.path())?;
             }
@@ -236,7 +237,9 @@ mod tests {
 
         files.forget_before(RECEIVED.day()).unwrap();
         assert!(path.exists());
+        let (segment, other) = (dir.path().join(format!("{}.1.seg", RECEIVED.day())), dir.path().join("mine.txt"));
+        [&segment, &other].into_iter().for_each(|path| fs::write(path, "kept").unwrap());
         files.forget_before(Day(RECEIVED.day().0 + 1)).unwrap();
-        assert!(!path.exists());
+        assert!(!path.exists() && !segment.exists() && other.exists());
     }
 }

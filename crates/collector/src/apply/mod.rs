@@ -7,13 +7,14 @@
 //! Invariants:
 //! - Applying a part of the log again changes nothing in the store: every request is told by its
 //!   `seq`, or else by its id, or else by an id that its place in the log gives it.
-//! - No record stops the ones behind it.
+//! - No record stops the ones behind it, and no damage of the log what is behind that.
 //! - All times come from the log or from a clock that is passed in.
 
 mod applier;
 mod apply_thread;
 mod aside;
 mod clock_guard;
+mod damage;
 mod log_days;
 mod marks;
 mod row;
@@ -22,6 +23,7 @@ pub use applier::{Applier, ApplyError};
 pub use apply_thread::{ApplyStopped, ApplyThread};
 pub use aside::{Aside, AsideFiles, MemoryAside, SetAside};
 pub use clock_guard::{ClockGuard, Seen};
+pub use damage::DamagedSegments;
 pub use log_days::LogDays;
 pub use marks::Marks;
 

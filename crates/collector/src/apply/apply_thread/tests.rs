@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use spool::{Log, Options};
-use wire::{Event, EventTime, TAG_SESSIONS, write_entry};
+use wire::{Event, EventTime, Seq, TAG_SESSIONS, write_entry};
 
 use super::*;
 use crate::clock::ManualClock;
@@ -127,15 +127,16 @@ fn thread(
     dir: &Path,
     log: &Log<OsDisk>,
     store: Arc<dyn Store>,
+    resume: Resume,
     clock: &Arc<ManualClock>,
     progress: &Arc<Progress>,
     readiness: &Arc<Readiness>,
 ) -> ApplyThread {
-    let resume = store.resume().unwrap();
     let (aside, metrics) = (AsideFiles::new(&dir.join("aside")), Arc::new(Metrics::default()));
     ApplyThread {
         applier: Applier::new(Arc::clone(&store), resume, Arc::default(), Arc::clone(&metrics), aside, TODAY),
         reader: log.reader(),
+        damaged: DamagedSegments::new(dir, &dir.join("aside")),
         store,
         applied: 0,
         safe: 0,
@@ -161,8 +162,8 @@ fn a_clock_that_steps_by_a_year_either_way_deletes_nothing_and_it_is_said_why() 
         let clock = Arc::new(ManualClock::new(now));
         let readiness = Arc::new(Readiness::default());
         let store = store();
-        let mut thread =
-            thread(dir.path(), &log, Arc::clone(&store) as _, &clock, &Arc::new(Progress::default()), &readiness);
+        let (as_store, resume) = (Arc::clone(&store) as _, store.resume().unwrap());
+        let mut thread = thread(dir.path(), &log, as_store, resume, &clock, &Arc::new(Progress::default()), &readiness);
         thread.forget().unwrap();
         assert!(!readiness.reasons().contains_key(CLOCK));
         clock.advance(Duration::from_secs(30));
@@ -180,22 +181,95 @@ fn a_clock_that_steps_by_a_year_either_way_deletes_nothing_and_it_is_said_why() 
     }
 }
 
+/// A log of chunks of one event each, with numbers from 0, in small segments; and where each chunk is.
+fn chunks(dir: &Path, number: u64, now: Micros) -> (Log<OsDisk>, Vec<std::ops::Range<Position>>) {
+    let options = Options { segment_bytes: 1000, ..Options::default() };
+    let mut log = Log::open(OsDisk::new(dir).unwrap(), options).unwrap().0;
+    let (mut stream, mut record, mut entry) = (Vec::new(), Vec::new(), Vec::new());
+    let mut append = |number| {
+        let seq = Some(Seq { instance: [7; 8], number });
+        [&mut stream, &mut record, &mut entry].into_iter().for_each(Vec::clear);
+        Event { id: [number as u8 + 1; 16], seq, sid: [1; 16], ..Event::default() }.encode(&mut record);
+        write_entry(&mut stream, EventTime::from_micros(now.0 as u64), &record);
+        LogEntry { received: now, tag: TAG_SESSIONS, stream: &stream }.encode(&mut entry);
+        let begin = log.append(&entry).unwrap();
+        begin..log.end()
+    };
+    let places = (0..number).map(&mut append).collect();
+    log.sync().unwrap();
+    (log, places)
+}
+
+/// Changes a byte of the log's files.
+fn decay(dir: &Path, position: Position) {
+    let names = std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+    let firsts = names.filter_map(|name| name.strip_suffix(".seg")?.parse::<Position>().ok());
+    let first = firsts.filter(|&first| first <= position).max().unwrap();
+    let path = dir.join(format!("{first:020}.seg"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(position - first) as usize] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn damage_of_the_log_costs_what_it_met_and_no_more_and_is_counted() {
+    const CHUNKS: u64 = 60;
+    let now = Micros(TODAY.start().0 + 1);
+    let clock = Arc::new(ManualClock::new(now));
+    // Chunks that decay, the stretches and the missing numbers that this makes, and whether all was applied before.
+    for (decayed, stretches, missing, applied_before) in [
+        (vec![30], 1, 1, false),
+        // Before the first of its numbers a worker is not known.
+        (vec![0, 17, 18, 40], 3, 3, false),
+        // Behind the last there is none to tell.
+        (vec![58, 59], 1, 0, false),
+        (vec![3, 59], 2, 0, true),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("aside")).unwrap();
+        let (log, places) = chunks(dir.path(), CHUNKS, now);
+        let store = Arc::new(MemoryStore::default());
+        // Reads all of the log, as is done for a day file that is made anew, and ends.
+        let read_all = || {
+            let progress = Arc::new(Progress::default());
+            progress.stop();
+            let resume = Resume { complete: 0, ..store.resume().unwrap() };
+            let as_store = Arc::clone(&store) as Arc<dyn Store>;
+            let thread = thread(dir.path(), &log, as_store, resume, &clock, &progress, &Arc::default());
+            let metrics = Arc::clone(&thread.metrics);
+            thread.run().unwrap();
+            let numbers: Vec<_> = store.all_rows().iter().map(|row| u64::from(row.request.id.0[0] - 1)).collect();
+            (metrics, numbers)
+        };
+        if applied_before {
+            read_all();
+        }
+        decayed.iter().for_each(|&number: &u64| decay(dir.path(), places[number as usize].start + 20));
+
+        let expected: Vec<_> = (0..CHUNKS).filter(|number| applied_before || !decayed.contains(number)).collect();
+        for missing in [missing, 0] {
+            let (metrics, numbers) = read_all();
+            assert_eq!(numbers, expected, "{decayed:?}");
+            let bytes = decayed.iter().map(|&number| places[number as usize].clone().count() as u64).sum::<u64>();
+            let told = [&metrics.log_damages, &metrics.log_damaged_bytes, &metrics.log_missing_events].map(|n| n.get());
+            assert_eq!(told, [stretches, bytes, missing], "{decayed:?}");
+        }
+        let kept = std::fs::read_dir(dir.path().join("aside")).unwrap().count();
+        assert!(kept > 0 && kept as u64 <= stretches, "{kept} segments are kept");
+    }
+}
+
 #[test]
 fn a_full_disk_heals_as_days_pass_and_what_still_fails_stays_shown() {
     let dir = tempfile::tempdir().unwrap();
     let now = Micros(TODAY.start().0 + 1);
-    let mut log = Log::open(OsDisk::new(dir.path()).unwrap(), Options::default()).unwrap().0;
-    let (mut stream, mut record, mut entry) = (Vec::new(), Vec::new(), Vec::new());
-    Event { id: [1; 16], sid: [1; 16], ..Event::default() }.encode(&mut record);
-    write_entry(&mut stream, EventTime::from_micros(now.0 as u64), &record);
-    LogEntry { received: now, tag: TAG_SESSIONS, stream: &stream }.encode(&mut entry);
-    log.append(&entry).unwrap();
-    log.sync().unwrap();
+    let (log, _) = chunks(dir.path(), 1, now);
 
     let (store, clock) = (store(), Arc::new(ManualClock::new(now)));
     let (progress, readiness) = (Arc::new(Progress::default()), Arc::new(Readiness::default()));
     progress.set_synced(log.end());
-    let thread = thread(dir.path(), &log, Arc::clone(&store) as _, &clock, &progress, &readiness);
+    let (as_store, resume) = (Arc::clone(&store) as _, store.resume().unwrap());
+    let thread = thread(dir.path(), &log, as_store, resume, &clock, &progress, &readiness);
     let thread = std::thread::spawn(move || thread.run());
     let wait_for = |what: &str, met: &dyn Fn() -> bool| {
         let asked = Instant::now();
