@@ -42,8 +42,9 @@ pub struct Ingested {
 /// Sends so many events, made beforehand, to a server on `cores`, itself on `apart`.
 pub async fn ingest(binary: &Path, data: &Path, events: u64, cores: &str, apart: &str) -> Result<Ingested, Failure> {
     let frames = frames(events);
+    // Before it starts: it takes as many threads as it sees cores.
+    pin(std::process::id(), cores)?;
     let server = Server::start(binary, data).await?;
-    pin(server.id(), cores)?;
     pin(std::process::id(), apart)?;
     let cpu = server.cpu_seconds()?;
     let began = Instant::now();

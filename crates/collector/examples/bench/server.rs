@@ -103,11 +103,6 @@ impl Server {
         answer["count"].as_u64().ok_or_else(|| "no count".into())
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// CPU that all its threads have taken.
     pub fn cpu_seconds(&self) -> Result<f64, Failure> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
