@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{c_char, c_void};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) const FAILED: *mut c_char = ptr::without_provenance_mut(usize::MAX);
 const MIN_SECRET: usize = 16;
 /// Longest secret file that is read.
 const MAX_SECRET: u64 = 64 << 10;
+/// Modes of a secret file that let others read it, or its group write it.
+const OPEN_TO_OTHERS: u32 = 0o027;
 /// Longest name of a node, a parameter, a group.
 const MAX_NAME: usize = 256;
 
@@ -364,6 +367,15 @@ fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), Stri
             "file \"{path}\" holds {length} bytes, expected at least {MIN_SECRET}, \
              as \"openssl rand -hex 32 > {path}\" makes them"
         ));
+    }
+    let mode = about.mode() & 0o7777;
+    if mode & OPEN_TO_OTHERS != 0 {
+        let warning = format!(
+            "file \"{path}\" has the mode {mode:04o}: who can read it can tell which value a pseudonym is, expected 0600 \
+             or 0640"
+        );
+        // SAFETY: `reading` holds the configuration being read.
+        unsafe { log::config(reading.0, log::Level::Warn, &warning) };
     }
     once(&mut conf.secret, Secret::from_file_bytes(&bytes))
 }

@@ -25,6 +25,7 @@ const SNIPPET: &str = "usr/share/nginx/modules-available/mod-http-wallarm-sessio
 const SECRET: &str = "etc/api-sessions/secret";
 const MANIFEST: &str = "usr/share/api-sessions/manifest";
 const QUICKSTART: &str = "usr/share/doc/api-sessions/nginx-conf/quickstart.conf";
+const ALERTS: &str = "usr/share/doc/api-sessions/prometheus/alerts.yml";
 const SETTINGS: &str = "usr/share/doc/api-sessions/api-sessions.toml";
 
 /// A machine to install into: a folder, and what is built beside it.
@@ -148,7 +149,7 @@ fn everything_is_in_its_place_and_nobody_else_can_read_the_secret() {
     let mode = |name: &str| files.get(name).unwrap_or_else(|| panic!("no {name} in {files:#?}")).0;
     assert_eq!(mode(SECRET), 0o600);
     assert_eq!(mode(COLLECTOR), 0o755);
-    for name in [MODULE, SNIPPET, UNIT, QUICKSTART, SETTINGS, MANIFEST, "usr/lib/api-sessions/libduckdb.so"] {
+    for name in [MODULE, SNIPPET, UNIT, QUICKSTART, SETTINGS, ALERTS, MANIFEST, "usr/lib/api-sessions/libduckdb.so"] {
         assert_eq!(mode(name), 0o644, "{name}");
     }
     let secret = read(&machine.path(SECRET));

@@ -101,6 +101,14 @@ fn not_together(identity: &Identity, error: &rustls::Error) -> BadFile {
         rustls::Error::InconsistentKeys(_) => {
             format!("is not the key of the certificate in \"{}\"", identity.certificate.display())
         }
+        // The parser of certificates knows no other version; its own name for it is no help.
+        rustls::Error::InvalidCertificate(error) if format!("{error:?}").contains("UnsupportedCertVersion") => {
+            return BadFile::new(
+                &identity.certificate,
+                "holds a certificate of X.509 version 1, expected version 3: it is one with extensions, such as \
+                 subjectAltName (openssl x509 -extfile)",
+            );
+        }
         error => format!("cannot be used with the certificate in \"{}\": {error}", identity.certificate.display()),
     };
     BadFile::new(&identity.key, reason)

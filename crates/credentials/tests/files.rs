@@ -69,6 +69,8 @@ fn a_refusal_names_the_file_and_what_would_be_right() {
         ("empty.crt", &b""[..], "holds no certificate, expected PEM"),
         ("key.crt", &key, "holds no certificate, expected PEM"),
         ("broken.crt", broken, "is no sound PEM"),
+        // What `openssl x509 -req` makes without -extfile.
+        ("old.crt", include_bytes!("version-1.pem"), "of X.509 version 1, expected version 3"),
     ] {
         let told = with(&folder.write(name, 0o644, content), &sound.key);
         assert!(told.contains(name) && told.contains(needle), "{told}");

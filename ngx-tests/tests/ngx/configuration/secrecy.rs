@@ -73,6 +73,26 @@ fn a_missing_secret_is_a_warning_that_stops_nobody() {
 }
 
 #[test]
+fn a_secret_that_others_can_read_is_a_warning_that_stops_nobody() {
+    for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true), (0o602, true)] {
+        let trial = Trial::new().file("open", "a secret of thirty-two letters..");
+        fs::set_permissions(trial.path("open"), fs::Permissions::from_mode(mode)).unwrap();
+        let config = quickstart("").replace("/etc/api-sessions/secret", "open").unwrap();
+
+        let verdict = trial.test(&config);
+
+        verdict.assert_accepted();
+        let warnings = verdict.lines("warn");
+        assert_eq!(!warnings.is_empty(), warned, "{mode:o}: {}", verdict.said);
+        let expected = format!(
+            "file \"FOLDER/open\" has the mode {mode:04o}: who can read it can tell which value a pseudonym is, expected \
+             0600 or 0640 in FOLDER/nginx.conf:"
+        );
+        assert!(warnings.iter().all(|warning| warning.starts_with(&expected)), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_configuration_without_sessions_needs_no_secret_and_warns_of_nothing() {
     let config = quickstart("").replace("wallarm_session_secret /etc/api-sessions/secret;", "").unwrap();
     let config = config.replace("wallarm_sessions on;", "wallarm_sessions off;").unwrap();

@@ -18,13 +18,14 @@ const FILES: [&str; 10] = [
 ];
 
 /// What no row can show, and where it is shown instead.
-pub const ELSEWHERE: [&str; 15] = [
+pub const ELSEWHERE: [&str; 16] = [
     // Nothing that a configuration says makes NGINX run out of memory, or lose its core.
     "no memory for",
     "no main configuration",
     "no http core",
     // Warnings: `secrecy` and `variables`.
     "no \"wallarm_session_secret\"",
+    "who can read it can tell",
     "which nothing has defined so far",
     // Through inheritance: `includes`.
     "together with the inherited ones",
