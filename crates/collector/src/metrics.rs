@@ -186,6 +186,8 @@ impl Metrics {
     /// The numbers as Prometheus text (exposition format 0.0.4).
     pub fn render(&self) -> String {
         let mut text = Text::default();
+        text.head("build_info", "gauge", "The version that runs.");
+        let _ = writeln!(text.0, "api_sessions_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
         text.counter("ingest_chunks_total", "Chunks received from nodes, duplicates included.", &self.chunks);
 
         text.counter("ingest_acked_chunks_total", "Chunks acknowledged after fsync.", &self.acked);
@@ -278,5 +280,14 @@ mod tests {
             assert!(name.starts_with("api_sessions_"), "{line}");
             number.parse::<u64>().unwrap();
         }
+    }
+
+    #[test]
+    fn every_number_is_in_the_document_for_operators() {
+        let told = include_str!("../../../docs/operations.md");
+        let text = Metrics::default().render();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE api_sessions_")?.split(' ').next());
+        let untold: Vec<_> = names.filter(|name| !told.contains(&format!("`{name}"))).collect();
+        assert!(untold.is_empty(), "docs/operations.md does not tell {untold:?}");
     }
 }
