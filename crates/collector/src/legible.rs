@@ -34,6 +34,11 @@ pub fn escape_json(json: &str) -> String {
     shown
 }
 
+/// A number with what it counts: `1 row`, `2 rows`.
+pub fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Whether it is what it looks like.
 pub fn is_plain(char: char) -> bool {
     !char.is_control() && !steers(char)

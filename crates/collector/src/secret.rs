@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use identity::Secret;
 
+use crate::legible::counted;
+
 /// Shortest and longest secret, in bytes; as the module takes them (`wallarm_session_secret`).
 const MIN: usize = 16;
 const MAX: u64 = 64 << 10;
@@ -42,7 +44,8 @@ pub fn read(path: &Path) -> Result<Secret, BadSecret> {
     let length = bytes.strip_suffix(b"\n").unwrap_or(&bytes).len();
     if length < MIN {
         return Err(bad(format!(
-            "it holds {length} bytes, expected at least {MIN}, as `openssl rand -hex 32` makes them"
+            "it holds {}, expected at least {MIN}, as `openssl rand -hex 32` makes them",
+            counted(length as u64, "byte")
         )));
     }
     Ok(Secret::from_file_bytes(&bytes))

@@ -3,23 +3,36 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::table::escape;
+use super::table::{counted, escape};
 use super::{CliError, print};
 use crate::model::Id;
 
+/// A file whose name asks for a form that bundles have.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    file: PathBuf,
+    form: &'static str,
+}
+
+impl Target {
+    /// The file as it was named.
+    pub(super) fn of(file: PathBuf) -> Result<Self, String> {
+        let ending = file.extension().and_then(|ending| ending.to_str());
+        match ["html", "ndjson"].into_iter().find(|form| ending == Some(form)) {
+            Some(form) => Ok(Self { file, form }),
+            None => Err("a bundle is written as .html or .ndjson".to_owned()),
+        }
+    }
+}
+
 /// Makes a bundle of the session and writes the form of it that the file's name asks for.
-pub(super) async fn run(client: &Client, session: Id, file: &Path) -> Result<ExitCode, CliError> {
-    let form = file.extension().and_then(|form| form.to_str()).filter(|form| matches!(*form, "html" | "ndjson"));
-    let Some(form) = form else {
-        let detail = format!("{}: a bundle is written as .html or .ndjson", file.display());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, detail).into());
-    };
+pub(super) async fn run(client: &Client, session: Id, Target { file, form }: &Target) -> Result<ExitCode, CliError> {
     // Made first: what cannot be written is to cost no bundle.
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(named)?;
@@ -30,11 +43,11 @@ pub(super) async fn run(client: &Client, session: Id, file: &Path) -> Result<Exi
     let made = written?;
     let text = |value: &Value| escape(value.as_str().unwrap_or_default());
     print(&format!(
-        "bundle {} with {} requests ({} left out), BLAKE3 {}\n",
+        "bundle {} with {} ({} left out), BLAKE3 {}\n",
         text(&made["id"]),
-        made["requests"],
+        counted(made["requests"].as_u64().unwrap_or_default(), "request"),
         made["requests_left_out"],
-        text(&made["blake3"][form])
+        text(&made["blake3"][*form])
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -63,6 +63,11 @@ impl AskError {
     pub(super) fn is_about(&self, name: &str) -> bool {
         matches!(self, Self::Refused { parameter: Some(parameter), .. } if parameter == name)
     }
+
+    /// Whether the server refused a parameter that was typed; page tokens are ours, and grow old.
+    pub(super) fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::BAD_REQUEST, parameter: Some(name), .. } if name != "page_token")
+    }
 }
 
 fn tried(sockets: &[(PathBuf, io::Error)]) -> String {

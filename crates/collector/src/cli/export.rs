@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::client::{Client, Counts};
 use super::filter::Filtered;
+use super::table::counted;
 use super::{CliError, Where};
 use crate::model::Id;
 
@@ -24,7 +25,7 @@ pub(super) struct Export {
     /// Which list
     #[arg(value_enum)]
     list: List,
-    /// Whose requests only: the session's id, 32 hex digits
+    /// Only this session, its parts or its requests: its id, 32 hex digits
     #[arg(long, value_name = "ID")]
     session: Option<Id>,
     /// Only what is from this time on (RFC 3339)
@@ -38,7 +39,7 @@ pub(super) struct Export {
     /// What the rows are written as
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
-    /// File that is written; it has its name when it is whole [default: the standard output]
+    /// File that is written; it has its name when it is whole; `-` is the standard output [default: -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace the file if it is there
@@ -62,8 +63,18 @@ enum Format {
     Ndjson,
 }
 
+impl List {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Sessions => "/sessions",
+            Self::Requests => "/requests",
+        }
+    }
+}
+
 impl Export {
-    pub(super) async fn run(self) -> Result<ExitCode, CliError> {
+    pub(super) async fn run(mut self) -> Result<ExitCode, CliError> {
+        self.output = self.output.filter(|file| file != Path::new("-"));
         if self.output.is_none() && io::stdout().is_terminal() {
             let reason = "values of clients could write to this terminal: name a file with --output, or pipe them on";
             return Err(io::Error::other(reason).into());
@@ -73,11 +84,16 @@ impl Export {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason).into());
         }
         let client = self.server.client().await?;
-        let list = match (self.list, self.session) {
-            (List::Requests, Some(id)) => format!("/sessions/{id}/requests"),
-            (List::Requests, None) => "/requests".to_owned(),
-            (List::Sessions, _) => "/sessions".to_owned(),
-        };
+        let (mut list, mut filtered) = (self.list.path().to_owned(), self.filtered);
+        match (self.list, self.session) {
+            (_, None) => {}
+            (List::Requests, Some(id)) => list = format!("/sessions/{id}/requests"),
+            (List::Sessions, Some(id)) => {
+                // A session that is not there is to be an error, not an empty list.
+                client.get(&format!("/sessions/{id}"), &[]).await?;
+                filtered = filtered.of_session(id);
+            }
+        }
         let (suffix, heads) = match self.format {
             Format::Csv => ("csv", 1),
             Format::Ndjson => ("ndjson", 0),
@@ -85,7 +101,7 @@ impl Export {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(self.from.map(|from| ("from", from)));
         parameters.extend(self.to.map(|to| ("to", to)));
-        parameters.extend(self.filtered.parameters());
+        parameters.extend(filtered.parameters());
         let mut progress = Progress::new(heads);
         match self.output {
             Some(file) => {
@@ -171,8 +187,11 @@ impl Progress {
         }
         if self.terminal && self.told.elapsed() >= TELL {
             self.told = Instant::now();
-            let of = self.counts.total.map(|total| format!(" of {total}")).unwrap_or_default();
-            let _ = write!(io::stderr(), "\r{}{of} rows", self.rows());
+            let rows = match self.counts.total {
+                Some(total) => format!("{} of {}", self.rows(), counted(total, "row")),
+                None => counted(self.rows(), "row"),
+            };
+            let _ = write!(io::stderr(), "\r{rows}");
         }
     }
 
@@ -184,6 +203,6 @@ impl Progress {
         let begin = if self.terminal { "\r" } else { "" };
         let hidden = self.counts.hidden.filter(|hidden| *hidden > 0);
         let hidden = hidden.map(|hidden| format!(", {hidden} hidden as noise")).unwrap_or_default();
-        let _ = writeln!(io::stderr(), "{begin}{} rows{hidden}", self.rows());
+        let _ = writeln!(io::stderr(), "{begin}{}{hidden}", counted(self.rows(), "row"));
     }
 }

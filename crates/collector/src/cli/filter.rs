@@ -4,7 +4,9 @@ use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
 use super::table::escape;
-use crate::filter::Filter;
+use crate::KEPT_DAYS;
+use crate::filter::{Expr, Field, Filter, Test, Value};
+use crate::model::{Day, Id, Micros};
 
 /// Only what meets a filter.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -35,6 +37,17 @@ enum Noise {
 }
 
 impl Filtered {
+    /// The same of one session only.
+    pub(super) fn of_session(self, id: Id) -> Self {
+        let of_session = Filter { root: Expr::Term(Field::SessionId, Test::OneOf(vec![Value::Id(id)])) };
+        let filter = match self.filter.as_deref().map(Filter::parse) {
+            Some(Ok(filter)) => filter.and(of_session),
+            // Others than sound ones are not taken.
+            _ => of_session,
+        };
+        Self { filter: Some(filter.to_string()), ..self }
+    }
+
     /// It as parameters of the API.
     pub(super) fn parameters(self) -> Vec<(&'static str, String)> {
         self.filter.map(|filter| ("filter", filter)).into_iter().chain(self.noise.parameter()).collect()
@@ -55,6 +68,29 @@ pub(super) fn hidden(list: &serde_json::Value) -> String {
         None | Some(0) => String::new(),
         Some(hidden) => format!("{hidden} hidden as noise; --noise show shows them\n"),
     }
+}
+
+/// What is said of an empty list that was asked for with these parameters of the API, on the day `today`.
+pub(super) fn nothing(what: &str, parameters: &[(&str, String)], today: Day) -> String {
+    let value = |wanted: &str| parameters.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+    if parameters.is_empty() {
+        return format!(
+            "no {what}; requests appear here when they end (`api-sessions check URL` tells what is missing)\n"
+        );
+    }
+    let mut text = format!("no {what} match what was asked for");
+    let oldest = Day(today.0.saturating_sub(KEPT_DAYS - 1));
+    let is_before =
+        |time: &str| time.parse::<jiff::Timestamp>().is_ok_and(|time| Micros(time.as_microsecond()) < oldest.start());
+    if value("from").or(value("to")).is_some_and(is_before) {
+        text.push_str(&format!("; requests are kept from {oldest} on"));
+    }
+    text.push('\n');
+    // Double quotes and what is between them aside.
+    if value("filter").is_some_and(|filter| filter.split('"').step_by(2).any(|bare| bare.contains('\''))) {
+        text.push_str("the ' in the filter was taken as a part of the value: values are quoted with double quotes, user=\"ada\"\n");
+    }
+    text
 }
 
 /// The text, if it is a filter.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::table::{Side, Table, escape, terminal_width, time};
 use super::{CliError, Where, print, print_json};
+use crate::filter::{Expr, Filter, MAX_TEXT, Pattern, Test, Value as Wanted};
 
 /// The largest value that is taken.
 const LONGEST: u64 = 64 << 10;
@@ -30,13 +31,15 @@ pub(super) struct Find {
 
 impl Find {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
-        let value = if self.value == "-" { read()? } else { self.value };
+        // What was kept from the eyes of others is not shown either.
+        let (value, shown_as) =
+            if self.value == "-" { (read()?, "VALUE".to_owned()) } else { (self.value.clone(), self.value) };
         let client = self.server.client().await?;
         let answer = client.post("/pseudonym", &json!({ "value": value, "group": self.group })).await?;
         if self.json {
             print_json(&answer)?
         } else {
-            print(&shown(&answer, terminal_width()))?
+            print(&shown(&answer, &shown_as, terminal_width()))?
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -49,8 +52,8 @@ fn read() -> Result<String, CliError> {
     Ok(value.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// The answer as text.
-pub(super) fn shown(answer: &Value, width: Option<usize>) -> String {
+/// The answer as text; the value shows as `value`.
+pub(super) fn shown(answer: &Value, value: &str, width: Option<usize>) -> String {
     let texts = |name: &str| -> Vec<String> {
         answer[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(escape).collect()
     };
@@ -77,6 +80,11 @@ pub(super) fn shown(answer: &Value, width: Option<usize>) -> String {
         text.push_str("where the value left hashed these filters find it:\n");
         filters.iter().for_each(|filter| text.push_str(&format!("  {filter}\n")));
     }
+    let plain = plain_filters(answer, value);
+    if !plain.is_empty() {
+        text.push_str("where the value is shown as it is, these find it:\n");
+        plain.iter().for_each(|filter| text.push_str(&format!("  {}\n", escape(filter))));
+    }
     for (name, meaning) in [
         ("other_nodes", "nodes with another secret, whose sessions cannot be found"),
         ("groups_left_out", "groups with variables, to be tried with --group"),
@@ -87,4 +95,17 @@ pub(super) fn shown(answer: &Value, width: Option<usize>) -> String {
         }
     }
     text
+}
+
+/// The answer's filters with the value itself in the place of its pseudonyms.
+fn plain_filters(answer: &Value, value: &str) -> Vec<String> {
+    let filters = answer["filters"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let plain = filters.filter_map(|filter| match Filter::parse(filter).ok()?.root {
+        Expr::Term(field, Test::OneOf(_)) => {
+            let is_value = Test::OneOf(vec![Wanted::Text(Pattern::literal(value))]);
+            Some(Filter { root: Expr::Term(field, is_value) }.to_string())
+        }
+        _ => None,
+    });
+    plain.filter(|filter| filter.len() <= MAX_TEXT).collect()
 }

@@ -61,13 +61,13 @@ impl Generate {
             if percent >= told + 10 || written == plan.requests {
                 told = percent;
                 // Nobody has to read it.
-                let _ = writeln!(std::io::stderr(), "{percent:>3}% {written} requests");
+                let _ = writeln!(std::io::stderr(), "{percent:>3}% {}", table::counted(written, "request"));
             }
         })?;
         print(&format!(
-            "{} requests in {} sessions before {}, {} of log, in {}; start the server to see them\n",
-            done.requests,
-            plan.sessions,
+            "{} in {} before {}, {} of log, in {}; start the server to see them\n",
+            table::counted(done.requests, "request"),
+            table::counted(plan.sessions, "session"),
             plan.until,
             table::bytes(done.bytes),
             table::span(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),

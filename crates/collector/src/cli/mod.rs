@@ -84,6 +84,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error("not only one session begins with {0}, or too much else holds it: the whole id would be right")]
+    Beginning(String),
     #[error("cannot start: {0}")]
     Start(io::Error),
     #[error(transparent)]
@@ -102,6 +104,8 @@ impl CliError {
             // There may be a directory later.
             Self::Config(ConfigError::NoRuntimeDir(_)) => 1,
             Self::Config(_) | Self::Generate(GenerateError::Plan(_)) => 2,
+            Self::Ask(error) if error.is_wrong_usage() => 2,
+            Self::Beginning(_) => 2,
             _ => 1,
         }
     }

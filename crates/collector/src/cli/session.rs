@@ -1,23 +1,32 @@
 //! `api-sessions session ID`: what is known of one session, and its requests in order.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use serde_json::Value;
 
+use super::bundle::Target;
+use super::client::Client;
 use super::filter::{NoiseShown, hidden};
 use super::sessions::{counts, key, limit, who};
-use super::table::{self, Side, Table, bytes, escape, millis, span, time};
+use super::table::{self, Side, Table, bytes, counted, escape, millis, span, time};
 use super::{CliError, Where, print, print_json};
 use crate::model::Id;
+
+/// Parts of sessions that are looked through for an id of which only the beginning is given.
+const LOOKED_AT: usize = 1000;
 
 /// One session.
 #[derive(Debug, Args)]
 pub(super) struct Session {
     #[command(flatten)]
     server: Where,
-    /// The session's id: 32 hex digits
-    id: Id,
+    /// The session's id: 32 hex digits, or the first of them, 8 at least, where no other kept session begins so
+    #[arg(value_parser = beginning)]
+    id: String,
     /// Only the part of this UTC day, such as 2026-01-31
     #[arg(long, value_name = "DAY")]
     day: Option<String>,
@@ -30,18 +39,19 @@ pub(super) struct Session {
     #[arg(long)]
     json: bool,
     /// Make an evidence bundle of the session and write it: .html to read and print, .ndjson for programs
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["day", "noise", "limit", "json"])]
-    bundle: Option<std::path::PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["day", "noise", "limit", "json"],
+        value_parser = PathBufValueParser::new().try_map(Target::of))]
+    bundle: Option<Target>,
 }
 
 impl Session {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
-        if let Some(file) = &self.bundle {
-            return super::bundle::run(&client, self.id, file).await;
+        let id = whole(&client, &self.id).await?;
+        if let Some(target) = &self.bundle {
+            return super::bundle::run(&client, id, target).await;
         }
         let day: Vec<(&str, String)> = self.day.into_iter().map(|day| ("day", day)).collect();
-        let id = self.id;
         let mut session = client.get(&format!("/sessions/{id}"), &day).await?;
         let notes = client.get(&format!("/sessions/{id}/notes"), &[]).await?;
         session["notes"] = notes["notes"].clone();
@@ -56,6 +66,35 @@ impl Session {
             print(&shown(&session, table::terminal_width()))?
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The beginning of an id, or all of it.
+pub(super) fn beginning(text: &str) -> Result<String, String> {
+    match text.len() {
+        8..=32 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(text.to_ascii_lowercase()),
+        _ => Err("32 hex digits would be right, or the first of them, 8 at least".to_owned()),
+    }
+}
+
+/// The one id among those of kept sessions that begins so.
+pub(super) async fn whole(client: &Client, beginning: &str) -> Result<Id, CliError> {
+    if let Ok(id) = beginning.parse() {
+        return Ok(id);
+    }
+    // A word of a filter finds ids that begin with it, and what else holds it.
+    let asked = [("filter", format!("\"{beginning}\"")), ("noise", "show".to_owned())];
+    let list = client.list("/sessions", "sessions", &asked, LOOKED_AT).await?;
+    let ids = list["sessions"].as_array().into_iter().flatten().filter_map(|part| part["id"].as_str());
+    let found: BTreeSet<Id> = ids.filter(|id| id.starts_with(beginning)).filter_map(|id| id.parse().ok()).collect();
+    let all = list["next_page_token"].is_null();
+    match (found.first(), found.len()) {
+        (Some(id), 1) if all => Ok(*id),
+        (None, _) if all => {
+            Err(io::Error::new(io::ErrorKind::NotFound, format!("no session of the days kept begins with {beginning}"))
+                .into())
+        }
+        _ => Err(CliError::Beginning(beginning.to_owned())),
     }
 }
 
@@ -84,7 +123,7 @@ pub(super) fn shown(session: &Value, width: Option<usize>) -> String {
     text.push('\n');
     text.push_str(&table.render(width));
     if session["next_page_token"].is_string() {
-        text.push_str(&format!("the first {} requests; --limit shows more\n", requests.len()));
+        text.push_str(&format!("the first {}; --limit shows more\n", counted(requests.len() as u64, "request")));
     }
     text + &hidden(session)
 }

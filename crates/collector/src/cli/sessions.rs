@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::filter::{Filtered, hidden};
+use super::filter::{Filtered, hidden, nothing};
 use super::table::{self, Side, Table};
 use super::{CliError, Where, print, print_json};
+use crate::model::Micros;
 
 /// Sessions, the last seen first.
 #[derive(Debug, Args)]
@@ -39,9 +40,9 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let client = self.server.client().await?;
+        let now = jiff::Timestamp::now();
         let from = match self.last {
             Some(seconds) => {
-                let now = jiff::Timestamp::now();
                 let from = now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MIN);
                 Some(from.to_string())
             }
@@ -56,17 +57,17 @@ impl Sessions {
         if self.json {
             print_json(&list)?
         } else {
-            print(&shown(&list, table::terminal_width()))?
+            let none = nothing("sessions", &parameters, Micros(now.as_microsecond()).day());
+            print(&shown(&list, &none, table::terminal_width()))?
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The list as a table.
-pub(super) fn shown(list: &Value, width: Option<usize>) -> String {
+/// The list as a table, or `none` where nothing is in it.
+pub(super) fn shown(list: &Value, none: &str, width: Option<usize>) -> String {
     let rows = list["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
     if rows.is_empty() {
-        let none = "no sessions; requests appear here when they end (`api-sessions check URL` tells what is missing)\n";
         return none.to_owned() + &hidden(list);
     }
     let mut table = Table::new(&[

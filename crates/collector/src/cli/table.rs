@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub(super) use crate::legible::{escape, escape_json};
+pub(super) use crate::legible::{counted, escape, escape_json};
 
 /// Columns are not cut below this, however narrow the terminal.
 const NARROWEST: usize = 8;

@@ -32,12 +32,16 @@ pub(super) struct Server {
 
 /// Puts requests of one session in, as one log record.
 pub(super) fn put(store: &MemoryStore, requests: usize, user_agent: &str) {
+    put_of(store, Id([7; 16]), requests, user_agent);
+}
+
+fn put_of(store: &MemoryStore, session: Id, requests: usize, user_agent: &str) {
     let pos = store.position();
     let row = |n: usize| Row {
         arrival: Arrival { pos, ordinal: n as u32 },
         request: Request {
             id: Id(((u128::from(pos) << 64) + n as u128 + 1).to_be_bytes()),
-            session_id: Id([7; 16]),
+            session_id: session,
             ts: Micros(NOW + n as i64),
             path: format!("/{n}"),
             node: "edge".to_owned(),
@@ -222,7 +226,8 @@ fn nothing_that_a_client_sent_is_obeyed_by_the_terminal() {
         "keys": [{ "source": evil, "value": evil }], "first_seen": evil, "statuses": { evil: 1 } });
     let texts = [
         tail::line(&request, None),
-        sessions::shown(&json!({ "sessions": [part, { "id": evil, "user": { "value": evil } }] }), None),
+        sessions::shown(&json!({ "sessions": [part, { "id": evil, "user": { "value": evil } }] }), "", None),
+        find::shown(&json!({ "filters": ["user=\"x\""] }), evil, None),
         session::shown(&json!({ "id": evil, "parts": [part], "requests": [request] }), None),
     ];
     for text in texts {
@@ -242,6 +247,100 @@ fn json_is_not_obeyed_by_the_terminal_either_and_means_the_same() {
         assert!(shown.contains("\\u009b31m\\u007f") && shown.contains("日本語"), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
+}
+
+#[tokio::test]
+async fn an_export_of_one_session_holds_no_other() {
+    let server = Server::start(3).await;
+    let (first, second) = (Id([7; 16]), Id([7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]));
+    put_of(&server.store, second, 2, "other");
+    let (socket, file) = (server.socket(), server.folder.path().join("out"));
+    let export = async |id: Id, more: &[&str]| {
+        let id = id.to_string();
+        let mut line = vec!["api-sessions", "export", "sessions", "--session", &id, "--format", "ndjson", "--force"];
+        line.extend(["--socket", socket.to_str().unwrap(), "-o", file.to_str().unwrap()].iter().chain(more));
+        let Command::Export(export) = Cli::try_parse_from(line).unwrap().command else { panic!("not an export") };
+        export.run().await?;
+        let text = std::fs::read_to_string(&file).unwrap();
+        let id = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+        Ok::<_, CliError>(text.lines().map(id).collect::<Vec<_>>())
+    };
+    assert_eq!(export(first, &[]).await.unwrap(), [first.to_string()]);
+    assert_eq!(export(second, &[]).await.unwrap(), [second.to_string()]);
+    assert_eq!(export(second, &["--filter", "ua=other OR status=500"]).await.unwrap(), [second.to_string()]);
+    assert_eq!(export(first, &["--filter", "ua=other OR status=500"]).await.unwrap(), [""; 0]);
+    let error = export(Id([9; 16]), &[]).await.unwrap_err();
+    assert!(error.to_string().contains("there is no session") && error.status() == 1, "{error}");
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_the_beginning_of_its_id_where_there_is_one_such() {
+    let server = Server::start(3).await;
+    let client = server.client().await;
+    put_of(&server.store, Id([7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]), 1, "other");
+    assert_eq!(session::whole(&client, "070707070707").await.unwrap(), Id([7; 16]));
+    assert_eq!(session::whole(&client, &"07".repeat(16)).await.unwrap(), Id([7; 16]));
+    let error = session::whole(&client, "07070707").await.unwrap_err();
+    assert!(error.to_string().contains("the whole id would be right") && error.status() == 2, "{error}");
+    let error = session::whole(&client, "09090909").await.unwrap_err();
+    assert!(error.to_string().contains("no session of the days kept begins with 09090909"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_typed_wrong_ends_as_wrong_usage_does() {
+    let server = Server::start(1).await;
+    let socket = server.socket();
+    let id = Id([7; 16]).to_string();
+    let run = async |line: &[&str]| {
+        let server = ["--socket", socket.to_str().unwrap()];
+        let line = ["api-sessions"].iter().chain(line).chain(&server);
+        let done = match Cli::try_parse_from(line).unwrap().command {
+            Command::Sessions(sessions) => sessions.run().await,
+            Command::Session(session) => session.run().await,
+            _ => panic!("another command"),
+        };
+        done.unwrap_err().status()
+    };
+    assert_eq!(run(&["sessions", "--from", "yesterday"]).await, 2);
+    assert_eq!(run(&["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-09T00:00:00Z"]).await, 2);
+    assert_eq!(run(&["session", &id, "--day", "22"]).await, 2);
+    // It may be there tomorrow.
+    assert_eq!(run(&["session", &"9".repeat(32)]).await, 1);
+}
+
+#[test]
+fn an_empty_list_tells_why_it_is_empty() {
+    let today = Micros(NOW).day();
+    let none = |parameters: &[(&'static str, &str)]| {
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        filter::nothing("sessions", &parameters, today)
+    };
+    assert!(none(&[]).starts_with("no sessions; requests appear here when they end"));
+    assert_eq!(none(&[("mcp", "true")]), "no sessions match what was asked for\n");
+    assert_eq!(none(&[("from", "2026-03-10T11:00:00Z")]), "no sessions match what was asked for\n");
+    let kept = "no sessions match what was asked for; requests are kept from 2026-03-04 on\n";
+    assert_eq!(none(&[("to", "2026-03-03T00:00:00Z")]), kept);
+    assert_eq!(none(&[("from", "2026-03-01T00:00:00Z"), ("to", "2026-03-03T00:00:00Z")]), kept);
+    assert!(none(&[("filter", "user='ada'")]).contains("double quotes"));
+    assert!(!none(&[("filter", "user=\"o'hara\"")]).contains("double quotes"));
+}
+
+#[test]
+fn a_value_that_is_shown_is_found_by_filters_that_are_ready() {
+    let answer =
+        json!({ "pseudonyms": ["3c4a"], "filters": ["user=\"3c4a\"", "param.\"e mail\" IN (\"3c4a\",\"5\")"] });
+    let text = find::shown(&answer, "a\"n*n", None);
+    assert!(
+        text.ends_with("it is, these find it:\n  user=\"a\\\"n\\*n\"\n  param.\"e mail\"=\"a\\\"n\\*n\"\n"),
+        "{text}"
+    );
+    // What no filter can hold is not offered.
+    assert!(!find::shown(&answer, &"n".repeat(9000), None).contains("as it is"));
+}
+
+#[test]
+fn numbers_and_what_they_count_agree() {
+    assert_eq!([0, 1, 2].map(|n| table::counted(n, "row")), ["0 rows", "1 row", "2 rows"]);
 }
 
 #[test]
@@ -275,7 +374,7 @@ fn the_list_shows_who_when_and_how_many() {
         "user": { "value": "alice", "hashed": false }, "keys": [{ "source": "cookie:sid", "name": "sid", "value": "0123456789abcdef0123456789abcdef", "hashed": true }],
         "ips": ["192.0.2.1"], "ip_count": 3, "user_agents": ["Mozilla/5.0"],
     }]});
-    let text = sessions::shown(&list, None);
+    let text = sessions::shown(&list, "", None);
     let cells: Vec<_> = text.lines().nth(1).unwrap().split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
     let expected = [
         "2026-03-10 12:00:00.123",
@@ -290,7 +389,7 @@ fn the_list_shows_who_when_and_how_many() {
     ];
     assert_eq!(cells, expected);
     assert!(text.ends_with("the first 1; --limit shows more\n"));
-    assert!(sessions::shown(&json!({ "sessions": [] }), None).starts_with("no sessions"));
+    assert_eq!(sessions::shown(&json!({ "sessions": [], "hidden": 2 }), "none\n", None).lines().next(), Some("none"));
 }
 
 #[test]
@@ -314,9 +413,9 @@ fn a_session_shows_its_facts_and_its_requests_in_order() {
 #[test]
 fn calls_of_ai_agents_and_what_names_a_session_elsewhere_are_shown() {
     let row = |mcp: bool| json!({ "id": "00ff", "requests": 1, "mcp": mcp });
-    let with = sessions::shown(&json!({ "sessions": [row(true), row(false)] }), None);
+    let with = sessions::shown(&json!({ "sessions": [row(true), row(false)] }), "", None);
     assert!(with.lines().next().unwrap().contains("MCP") && with.lines().nth(1).unwrap().contains("yes"), "{with}");
-    assert!(!sessions::shown(&json!({ "sessions": [row(false)] }), None).contains("MCP"));
+    assert!(!sessions::shown(&json!({ "sessions": [row(false)] }), "", None).contains("MCP"));
 
     let mcp = json!({ "method": "tools/call", "primitive": "search", "arguments": null, "error": "-32602 no" });
     let requests = [json!({ "mcp": mcp }), json!({ "gql": { "type": "query", "operation": "Orders" } })];
@@ -341,7 +440,7 @@ fn times_and_sizes_are_read_and_shown_as_people_write_them() {
 #[test]
 fn every_command_takes_the_flags_that_its_help_names() {
     let id = "0".repeat(32);
-    let lines: [&[&str]; 15] = [
+    let lines: [&[&str]; 19] = [
         &["serve", "--listen", "127.0.0.1:1", "--ingest", "unix:/a", "--clock-confirmed"],
         &["sessions", "--last", "1h", "--limit", "5", "--json"],
         &["sessions", "--from", "2026-03-10T00:00:00Z", "--to", "2026-03-11T00:00:00Z"],
@@ -355,14 +454,22 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["tail", "--noise", "hide", "--filter", "label=checked"],
         &["export", "sessions", "--from", "2026-03-10T00:00:00Z", "--format", "ndjson"],
         &["export", "requests", "--session", &id, "-o", "/x"],
+        &["export", "sessions", "--session", &id, "-o", "-"],
+        &["session", &id[..8], "--bundle", "x.html"],
+        &["session", "0123456789AB"],
+        &["session", &id, "--bundle", "/x/y.ndjson"],
         &["tail"],
         &["generate", "--requests", "10", "--sessions", "2", "--days", "7", "--until", "2026-03-11T00:00:00Z"],
     ];
     for line in lines {
         Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap();
     }
-    let wrong: [&[&str]; 14] = [
+    let wrong: [&[&str]; 18] = [
         &["session", "abc/def"],
+        &["session", &id[..7]],
+        &["session", "0123456789é"],
+        &["session", &id, "--bundle", "x.pdf"],
+        &["session", &id, "--bundle", "html"],
         &["sessions", "--last", "1h", "--from", "2026-03-10T00:00:00Z"],
         &["sessions", "--limit", "0"],
         &["tail", "--filter", "statsu=500"],
@@ -378,7 +485,8 @@ fn every_command_takes_the_flags_that_its_help_names() {
         &["nonsense"],
     ];
     for line in wrong {
-        Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap_err();
+        let refused = Cli::try_parse_from(std::iter::once(&"api-sessions").chain(line)).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
     }
 }
 
@@ -413,17 +521,17 @@ async fn a_bundle_is_written_to_a_file_that_was_not_there() {
     let client = server.client().await;
     let session = Id([7; 16]);
     let file = server.folder.path().join("evidence.html");
-    super::bundle::run(&client, session, &file).await.unwrap();
+    let target = |file: &std::path::Path| bundle::Target::of(file.to_owned()).unwrap();
+    super::bundle::run(&client, session, &target(&file)).await.unwrap();
     let bundles = client.get("/bundles", &[]).await.unwrap();
     let hash = blake3::hash(&std::fs::read(&file).unwrap()).to_hex();
     assert_eq!(bundles["bundles"][0]["blake3"]["html"], hash.as_str());
-    // Neither of these costs a bundle.
-    for (wrong, needle) in [(file.clone(), "exists"), (file.with_extension("pdf"), ".html or .ndjson")] {
-        let error = super::bundle::run(&client, session, &wrong).await.unwrap_err().to_string();
-        assert!(error.contains(needle), "{error}");
-    }
+    // It costs no second bundle.
+    let error = super::bundle::run(&client, session, &target(&file)).await.unwrap_err().to_string();
+    assert!(error.contains("exists"), "{error}");
+    assert!(bundle::Target::of(file.with_extension("pdf")).unwrap_err().contains(".html or .ndjson"));
     assert_eq!(blake3::hash(&std::fs::read(&file).unwrap()).to_hex(), hash);
-    let error = super::bundle::run(&client, Id([8; 16]), &file.with_extension("ndjson")).await.unwrap_err();
+    let error = super::bundle::run(&client, Id([8; 16]), &target(&file.with_extension("ndjson"))).await.unwrap_err();
     assert!(error.to_string().contains("there is no session"), "{error}");
     assert!(!file.with_extension("ndjson").exists());
     assert_eq!(client.get("/bundles", &[]).await.unwrap()["bundles"].as_array().unwrap().len(), 1);
@@ -435,10 +543,10 @@ fn what_was_found_is_shown_with_what_could_not_be_looked_at() {
         "pseudonyms": ["3c4a"], "other_nodes": ["edge\u{1b}[2J"], "groups_left_out": ["$host"],
         "found": [{"session_id": "9017", "day": "2026-03-10", "requests": 12, "last_seen": "2026-03-10T11:59:01.000000Z"}],
     });
-    let shown = super::find::shown(&answer, None);
+    let shown = super::find::shown(&answer, "ada", None);
     for needle in ["pseudonym 3c4a", "9017", "2026-03-10 11:59:01.000", "edge\\x1b[2J", "--group: $host"] {
         assert!(shown.contains(needle), "{shown}");
     }
     let nothing = json!({"pseudonyms": ["3c4a"], "other_nodes": [], "groups_left_out": [], "found": []});
-    assert!(super::find::shown(&nothing, None).contains("no session"));
+    assert!(super::find::shown(&nothing, "ada", None).contains("no session"));
 }

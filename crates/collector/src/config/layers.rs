@@ -111,10 +111,11 @@ pub struct Flags {
 impl Flags {
     fn get(&self, key: &str) -> Option<Vec<String>> {
         let one = |value: &Option<String>| value.clone().map(|value| vec![value]);
+        let path = |value: &Option<String>| value.as_deref().map(|path| vec![from_here(path)]);
         let many = |values: &[String]| (!values.is_empty()).then(|| values.iter().flat_map(|v| listed(v)).collect());
         match key {
-            "data_dir" => one(&self.data_dir),
-            "runtime_dir" => one(&self.runtime_dir),
+            "data_dir" => path(&self.data_dir),
+            "runtime_dir" => path(&self.runtime_dir),
             "ingest" => many(&self.ingest),
             "ingest_connections" => one(&self.ingest_connections),
             "ingest_tls_cert" => one(&self.ingest_tls_cert),
@@ -123,7 +124,7 @@ impl Flags {
             "ingest_shared_key_file" => one(&self.ingest_shared_key_file),
             "ingest_insecure_plain" => one(&self.ingest_insecure_plain),
             "listen" => many(&self.listen),
-            "socket" => one(&self.socket),
+            "socket" => path(&self.socket),
             "store_memory" => one(&self.store_memory),
             "store_threads" => one(&self.store_threads),
             "geo" => many(&self.geo),
@@ -137,6 +138,12 @@ impl Flags {
             _ => None,
         }
     }
+}
+
+/// A path that was typed: a relative one is meant from where the command is run.
+fn from_here(path: &str) -> String {
+    let absolute = if path.starts_with('/') { None } else { std::path::absolute(path).ok() };
+    absolute.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| path.to_owned())
 }
 
 /// Where a value stands.

@@ -250,3 +250,19 @@ fn a_command_looks_first_where_a_server_is() {
     let named = with_variable(&around, "API_SESSIONS_SOCKET", "/named.sock");
     assert_eq!(Config::sockets(&Flags::default(), &named).unwrap(), [Path::new("/named.sock")]);
 }
+
+#[test]
+fn a_relative_path_is_taken_where_it_is_typed_and_nowhere_else() {
+    let root = tempfile::tempdir().unwrap();
+    let around = around(root.path());
+    let here = std::env::current_dir().unwrap();
+    let relative = |path: &str| Some(path.to_owned());
+    let flags = Flags { data_dir: relative("days"), socket: relative("./api.sock"), ..Flags::default() };
+    let config = Config::load(&flags, &around).unwrap();
+    assert_eq!((config.settings.data_dir, config.socket), (here.join("days"), here.join("api.sock")));
+    let error =
+        Config::load(&Flags::default(), &with_variable(&around, "API_SESSIONS_SOCKET", "api.sock")).unwrap_err();
+    assert!(error.to_string().contains("absolute path"), "{error}");
+    let error = Config::load(&Flags { socket: relative(""), ..Flags::default() }, &around).unwrap_err();
+    assert!(error.to_string().contains("absolute path"), "{error}");
+}

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{By, Change, Desk, DeskError, limits};
+use crate::legible::counted;
 use crate::model::{Id, Micros};
 
 /// One row of the audit.
@@ -61,7 +62,7 @@ impl Recording {
 impl Desk {
     /// Tells that somebody was looked for: by which pseudonym, never by which value.
     pub async fn found(&self, pseudonym: Id, parts: usize, by: &By) -> Result<(), DeskError> {
-        let (of, text) = (pseudonym.to_string(), format!("{parts} parts of sessions"));
+        let (of, text) = (pseudonym.to_string(), format!("{} of sessions", counted(parts as u64, "part")));
         let mut recording = self.recording().await?;
         let done = Done { action: "find", kind: "pseudonym", subject: &of, before: None, after: Some(&text) };
         recording.write(by, done).await?;
