@@ -41,6 +41,7 @@ impl Stage {
         let api = self.collector.address();
         eprintln!("shop behind NGINX   {}/api/products", self.nginx.url());
         eprintln!("counters of NGINX   {}/wallarm-status", self.nginx.url());
+        eprintln!("web console         http://{api}/");
         eprintln!("sessions (REST)     http://{api}/api/v1/sessions");
         eprintln!("collector's folder  {}", self.collector.data().display());
         let socket = self.collector.runtime().join("api.sock");
