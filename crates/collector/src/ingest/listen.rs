@@ -209,7 +209,7 @@ impl Door {
                 let reason = closed.reason.as_str();
                 match closed.reason {
                     CloseReason::Tls | CloseReason::SharedKey | CloseReason::TooMany | CloseReason::Log => {
-                        if let Some(others) = self.refused.count(closed.reason, Instant::now()) {
+                        if let Some(others) = self.refused.count(&closed, Instant::now()) {
                             tracing::warn!(peer, reason, others, "a node was refused: {closed}");
                         }
                     }
