@@ -9,6 +9,9 @@ use nginx_sys::{ngx_buf_t, ngx_chain_t, ngx_str_t};
 
 use crate::{counters, worker};
 
+/// Most memory that is taken for a body because of its length, before it has come.
+const EXPECTED: usize = 16 << 10;
+
 /// The copies of one request.
 #[derive(Default)]
 pub(crate) struct Bodies {
@@ -121,7 +124,9 @@ impl Copied {
             if let Some(content_type) = given(&beginning.kind.content_type) {
                 snapshot.put(side.content_type(), content_type);
             }
-            snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());
+            if !beginning.kind.content_encoding.is_empty() {
+                snapshot.put(side.content_encoding(), beginning.kind.content_encoding.as_bytes());
+            }
             // Of an answer in slices only the first passes here.
             let length = i64::try_from(beginning.body.bytes.len()).unwrap_or(i64::MAX);
             beginning.body.cut |= !beginning.ended || beginning.kind.length >= 0 && beginning.kind.length != length;
@@ -138,14 +143,11 @@ impl Beginning {
         let part = passing.get(..self.limit - bytes.len()).unwrap_or(passing);
         let wanted = bytes.len() + part.len();
         if wanted > bytes.capacity() {
-            // Twice as much each time, so that no body is copied over and over.
-            let capacity = wanted.max(bytes.capacity() * 2).min(self.limit);
+            // As much as is to come, and twice as much each time, so that no body is copied over and over.
+            let expected = usize::try_from(self.kind.length).unwrap_or(0).min(EXPECTED);
+            let capacity = wanted.max(expected).max(bytes.capacity() * 2).min(self.limit);
             // SAFETY: filters run on the event loop's thread.
-            if !unsafe { self.held.grow(capacity - bytes.capacity()) } {
-                return false;
-            }
-            // Without memory for it NGINX goes on, and so do we.
-            if bytes.try_reserve_exact(capacity - bytes.len()).is_err() {
+            if !unsafe { self.held.enlarge(bytes, capacity) } {
                 return false;
             }
         }

@@ -5,7 +5,7 @@
 //! A level that says nothing about what is captured shares the plan of the level above, however many
 //! there are.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::c_char;
 use std::ptr;
 use std::rc::Rc;
@@ -47,12 +47,25 @@ pub(crate) struct LocConf {
     plan: Rc<OnceCell<Arc<Capture>>>,
     /// That plan, where requests are captured.
     pub(crate) capture: Option<Arc<Capture>>,
+    captures: Rc<Captures>,
+}
+
+/// Whether requests are captured on a level or on one in it.
+#[derive(Default)]
+struct Captures {
+    any: Cell<bool>,
+    above: Option<Rc<Self>>,
 }
 
 impl LocConf {
     /// Keys and contexts said on this level; after [`merge`] the inherited ones too.
     pub(crate) fn parameters(&self) -> usize {
         self.keys.as_ref().map_or(0, |keys| keys.len()) + self.contexts.as_ref().map_or(0, |contexts| contexts.len())
+    }
+
+    /// Whether requests that begin on this level may be captured.
+    pub(crate) fn may_capture(&self) -> bool {
+        self.captures.any.get()
     }
 
     fn says_nothing_of_the_plan(&self) -> bool {
@@ -72,6 +85,7 @@ impl LocConf {
                 child.clone_from(parent);
             }
         }
+        self.captures = Rc::new(Captures { any: Cell::new(false), above: Some(Rc::clone(&parent.captures)) });
         if self.says_nothing_of_the_plan() {
             self.plan = Rc::clone(&parent.plan);
         }
@@ -137,6 +151,8 @@ unsafe fn make_ready(cf: *mut ngx_conf_t, level: &mut LocConf) -> Result<(), Str
     if !matches!(level.switch, None | Some(Switch::Off)) {
         // SAFETY: upheld by the caller.
         level.capture = Some(unsafe { plan(cf, level) }?);
+        let levels = std::iter::successors(Some(&level.captures), |level| level.above.as_ref());
+        levels.for_each(|level| level.any.set(true));
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ const PARTIAL_CONTENT: u16 = nginx_sys::NGX_HTTP_PARTIAL_CONTENT as u16;
 pub(crate) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: NGINX calls with a live request.
     guard("post_read", DECLINED, || unsafe {
-        if r == (*r).main {
+        // The location is not known yet: what a request has here is the configuration of its server.
+        if r == (*r).main && conf(r).is_some_and(LocConf::may_capture) {
             // Without memory the log phase tries again.
             let _ = context::of(r);
         }
@@ -47,7 +48,7 @@ pub(crate) unsafe extern "C" fn log(r: *mut ngx_http_request_t) -> ngx_int_t {
 pub(crate) unsafe fn wanted<'a>(r: *mut ngx_http_request_t) -> Option<&'a Capture> {
     // SAFETY: upheld by the caller; configurations outlive requests.
     unsafe {
-        let conf = (*r).http_location_conf_unchecked::<LocConf>(module())?.as_ref();
+        let conf = conf(r)?;
         let capture = conf.capture.as_deref()?;
         let on = match conf.switch? {
             Switch::Off => false,
@@ -65,7 +66,16 @@ pub(crate) unsafe fn wanted<'a>(r: *mut ngx_http_request_t) -> Option<&'a Captur
 /// `r` is a live request.
 pub(crate) unsafe fn capture<'a>(r: *mut ngx_http_request_t) -> Option<&'a Capture> {
     // SAFETY: upheld by the caller; configurations outlive requests.
-    unsafe { (*r).http_location_conf_unchecked::<LocConf>(module())?.as_ref().capture.as_deref() }
+    unsafe { conf(r)?.capture.as_deref() }
+}
+
+/// The level of the configuration that a request is on now.
+///
+/// # Safety
+/// `r` is a live request.
+unsafe fn conf<'a>(r: *mut ngx_http_request_t) -> Option<&'a LocConf> {
+    // SAFETY: upheld by the caller; configurations outlive requests.
+    unsafe { (*r).http_location_conf_unchecked::<LocConf>(module()).map(|conf| conf.as_ref()) }
 }
 
 /// Copies all of a request that has ended. `None` without memory for its context.

@@ -211,6 +211,10 @@ pub(crate) unsafe fn is_call(request: &ngx_http_request_t) -> bool {
 /// # Safety
 /// `request` is live.
 unsafe fn is_post(request: &ngx_http_request_t) -> bool {
+    let line = request.request_line.as_bytes();
+    if !line.is_empty() {
+        return line.starts_with(b"POST ");
+    }
     // SAFETY: upheld by the caller.
     unsafe { asked(request).0 == b"POST" }
 }

@@ -40,6 +40,9 @@ const WITHOUT_BODIES: u64 = 8;
 const RECLAIM: usize = 16;
 /// Memory of a snapshot that is used again, at most.
 const KEEP_BYTES: usize = 64 << 10;
+/// Buffers of bodies that are kept for the next ones, and the size of each, at most.
+const KEEP_BUFFERS: usize = 16;
+const KEEP_BUFFER: usize = 16 << 10;
 
 /// What the event loop and the flusher both look at. Atomics only.
 #[derive(Default)]
@@ -83,6 +86,8 @@ struct Worker {
     /// Snapshots to fill, taken back from the flusher.
     #[expect(clippy::vec_box, reason = "they go into the ring as they are")]
     free: Vec<Box<Snapshot>>,
+    /// Buffers for copies of bodies, empty.
+    buffers: Vec<Vec<u8>>,
     link: Arc<Link>,
     /// `None` when the thread could not be started.
     flusher: Option<Exit>,
@@ -182,6 +187,7 @@ impl Worker {
             queue,
             empty,
             free: Vec::with_capacity(KEEP_EMPTY),
+            buffers: Vec::with_capacity(KEEP_BUFFERS),
             link,
             flusher,
             said,
@@ -223,12 +229,17 @@ impl Worker {
         }
     }
 
-    /// A snapshot that the flusher is done with. The memory of its bodies counts until it is freed,
-    /// here, where it came from.
+    /// A snapshot that the flusher is done with. The memory of its bodies counts until it is freed, or
+    /// kept for others, here, where it came from.
     fn take_back(&mut self) -> Option<Box<Snapshot>> {
         let mut snapshot = self.empty.pop().ok()?;
         self.link.queued_bytes.fetch_sub(snapshot.body_memory() as u64, Ordering::Relaxed);
-        snapshot.drop_bodies();
+        for mut body in snapshot.take_bodies() {
+            if self.buffers.len() < KEEP_BUFFERS && body.bytes.capacity() <= KEEP_BUFFER {
+                body.bytes.clear();
+                self.buffers.push(body.bytes);
+            }
+        }
         Some(snapshot)
     }
 
@@ -310,13 +321,26 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Counts more; false when there is no memory for it.
+    /// Makes room in a buffer, and counts it; false when there is no memory for it.
     ///
     /// # Safety
     /// On the event loop's thread.
-    pub(crate) unsafe fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) unsafe fn enlarge(&mut self, buffer: &mut Vec<u8>, capacity: usize) -> bool {
         // SAFETY: upheld by the caller.
         let Some(worker) = (unsafe { current() }) else { return false };
+        if buffer.capacity() == 0 {
+            // One that is too small is freed: those that are kept grow with what is asked for.
+            let kept = worker.buffers.pop().filter(|kept| kept.capacity() >= capacity);
+            if let Some(kept) = kept {
+                *buffer = kept;
+                return self.count(worker, buffer.capacity());
+            }
+        }
+        // Without memory for it NGINX goes on, and so do we.
+        self.count(worker, capacity - buffer.capacity()) && buffer.try_reserve_exact(capacity - buffer.len()).is_ok()
+    }
+
+    fn count(&mut self, worker: &mut Worker, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let link = self.link.get_or_insert_with(|| Arc::clone(&worker.link));
         if !Arc::ptr_eq(link, &worker.link) || !worker.hold(bytes) {
