@@ -63,15 +63,6 @@ enum Format {
     Ndjson,
 }
 
-impl List {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Sessions => "/sessions",
-            Self::Requests => "/requests",
-        }
-    }
-}
-
 impl Export {
     pub(super) async fn run(mut self) -> Result<ExitCode, CliError> {
         self.output = self.output.filter(|file| file != Path::new("-"));
@@ -84,16 +75,16 @@ impl Export {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason).into());
         }
         let client = self.server.client().await?;
-        let (mut list, mut filtered) = (self.list.path().to_owned(), self.filtered);
-        match (self.list, self.session) {
-            (_, None) => {}
-            (List::Requests, Some(id)) => list = format!("/sessions/{id}/requests"),
+        let (list, filtered) = match (self.list, self.session) {
+            (List::Requests, Some(id)) => (format!("/sessions/{id}/requests"), self.filtered),
+            (List::Requests, None) => ("/requests".to_owned(), self.filtered),
             (List::Sessions, Some(id)) => {
                 // A session that is not there is to be an error, not an empty list.
                 client.get(&format!("/sessions/{id}"), &[]).await?;
-                filtered = filtered.of_session(id);
+                ("/sessions".to_owned(), self.filtered.of_session(id))
             }
-        }
+            (List::Sessions, None) => ("/sessions".to_owned(), self.filtered),
+        };
         let (suffix, heads) = match self.format {
             Format::Csv => ("csv", 1),
             Format::Ndjson => ("ndjson", 0),

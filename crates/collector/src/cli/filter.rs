@@ -73,7 +73,8 @@ pub(super) fn hidden(list: &serde_json::Value) -> String {
 /// What is said of an empty list that was asked for with these parameters of the API, on the day `today`.
 pub(super) fn nothing(what: &str, parameters: &[(&str, String)], today: Day) -> String {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
-    if parameters.is_empty() {
+    let shows_all = |(name, value): &(&str, String)| *name == "noise" && value != "only";
+    if parameters.iter().all(shows_all) {
         return format!(
             "no {what}; requests appear here when they end (`api-sessions check URL` tells what is missing)\n"
         );

@@ -316,6 +316,8 @@ fn an_empty_list_tells_why_it_is_empty() {
         filter::nothing("sessions", &parameters, today)
     };
     assert!(none(&[]).starts_with("no sessions; requests appear here when they end"));
+    assert_eq!(none(&[("noise", "show")]), none(&[]));
+    assert_eq!(none(&[("noise", "only")]), "no sessions match what was asked for\n");
     assert_eq!(none(&[("mcp", "true")]), "no sessions match what was asked for\n");
     assert_eq!(none(&[("from", "2026-03-10T11:00:00Z")]), "no sessions match what was asked for\n");
     let kept = "no sessions match what was asked for; requests are kept from 2026-03-04 on\n";

@@ -67,13 +67,24 @@ fn process(dir: &Path, pid: u32) -> Option<Process> {
         line.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
     };
     // proc(5): real, effective, saved, file system.
-    let uid = *numbers("Uid:").get(1)?;
+    let (uid, gid) = (*numbers("Uid:").get(1)?, *numbers("Gid:").get(1)?);
     let mut groups = numbers("Groups:");
-    groups.push(*numbers("Gid:").get(1)?);
+    groups.push(gid);
     let module = fs::read_to_string(dir.join("maps")).ok().map(|maps| maps.contains(MODULE));
     // The kernel shows an empty file where it will not tell.
     let module = module.filter(|&there| there || fs::read(dir.join("maps")).is_ok_and(|maps| !maps.is_empty()));
-    Some(Process { pid, uid, module, groups })
+    Some(Process { pid, uid, module, groups, group: group_name(gid) })
+}
+
+/// The name of a group as this machine's list has it, or its number.
+fn group_name(gid: u32) -> String {
+    let list = fs::read_to_string("/etc/group").unwrap_or_default();
+    let name = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(gid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| gid.to_string())
 }
 
 fn state(path: &Path) -> SocketState {

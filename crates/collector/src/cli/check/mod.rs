@@ -73,6 +73,7 @@ impl Check {
             record: probed.record,
             waited: wait,
             workers: probed.workers,
+            refused: probed.refused,
             processes: machine.nginx_workers(),
             socket: collector_socket.map(|path| machine.look_at_socket(&path)),
         })

@@ -1,5 +1,6 @@
 //! Sends the probe, and asks the server what arrived.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use reqwest::header::{SERVER, USER_AGENT};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::steps::{Answer, Record, Worker};
+use super::steps::{Answer, Record, Refused, Worker};
 use crate::cli::client::{AskError, Client, innermost};
 use crate::cli::sessions::key;
+use crate::metrics::CloseReason;
 
 /// How long NGINX may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -17,6 +19,16 @@ const ANSWER: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Requests of others that are looked through for the probe's, at most.
 const MOST: usize = 1_000_000;
+
+/// Why a server closes connections of its own accord.
+const REFUSALS: [CloseReason; 6] = [
+    CloseReason::Tls,
+    CloseReason::SharedKey,
+    CloseReason::TooMany,
+    CloseReason::Malformed,
+    CloseReason::TooLarge,
+    CloseReason::TooManyEntries,
+];
 
 /// What came of the probe.
 pub(super) struct Probed {
@@ -27,6 +39,7 @@ pub(super) struct Probed {
     pub(super) answer: Result<Answer, String>,
     pub(super) record: Option<Record>,
     pub(super) workers: Vec<Worker>,
+    pub(super) refused: Refused,
 }
 
 /// The URL of an argument, if it is one that can be probed.
@@ -49,10 +62,21 @@ pub(super) async fn run(sockets: &[PathBuf], url: &reqwest::Url, wait: Duration)
         Ok(client) => follow(client, None, 1).await.map(|page| token(&page)),
         Err(_) => Ok(None),
     };
+    let refused_before = match &client {
+        Ok(client) => refused(client).await,
+        Err(_) => BTreeMap::new(),
+    };
     let answer = send(url, &agent, &mark).await;
     let answered = Instant::now();
-    let mut probed =
-        Probed { server: Err(String::new()), socket: None, ready: Ok(()), answer, record: None, workers: Vec::new() };
+    let mut probed = Probed {
+        server: Err(String::new()),
+        socket: None,
+        ready: Ok(()),
+        answer,
+        record: None,
+        workers: Vec::new(),
+        refused: Refused::default(),
+    };
     let client = match (client, &before) {
         (Ok(client), Ok(_)) => client,
         (Err(error), _) => {
@@ -71,7 +95,31 @@ pub(super) async fn run(sockets: &[PathBuf], url: &reqwest::Url, wait: Duration)
     }
     probed.ready = client.get("/readyz", &[]).await.map(drop).map_err(|error| first_line(&error));
     probed.workers = client.get("/nodes", &[]).await.map(|nodes| workers(&nodes)).unwrap_or_default();
+    probed.refused = Refused { before: refused_before, after: refused(&client).await };
     probed
+}
+
+/// How many connections of nodes the server refused since it started, by why; none where it does not tell.
+async fn refused(client: &Client) -> BTreeMap<String, u64> {
+    let mut page = Vec::new();
+    let read = client.file("/metrics", |piece| {
+        page.extend_from_slice(piece);
+        Ok(())
+    });
+    match read.await {
+        Ok(Ok(())) => refused_in(&String::from_utf8_lossy(&page)),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// The same of a page of metrics. Connections that broke are none that were refused.
+pub(super) fn refused_in(page: &str) -> BTreeMap<String, u64> {
+    let count = |line: &str| {
+        let (reason, count) = line.strip_prefix("api_sessions_ingest_closed_total{reason=\"")?.split_once("\"} ")?;
+        let count = count.parse().ok()?;
+        REFUSALS.iter().any(|refusal| refusal.as_str() == reason).then(|| (reason.to_owned(), count))
+    };
+    page.lines().filter_map(count).collect()
 }
 
 /// The first line: the others are advice, and the step has its own.

@@ -1,5 +1,6 @@
 //! From what was seen to what it means: pure, so that each case can be shown in a test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Observed {
     pub(super) waited: Duration,
     /// Workers of all nodes that reported to this server.
     pub(super) workers: Vec<Worker>,
+    /// Connections of nodes that the server refused.
+    pub(super) refused: Refused,
     /// Worker processes on this machine.
     pub(super) processes: Vec<Process>,
     /// The socket that workers of this machine ship to; `None` when the server takes TCP only.
@@ -60,6 +63,34 @@ pub(super) struct Worker {
     pub(super) drops: u64,
 }
 
+/// Connections of nodes that the server refused, by why.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused {
+    /// Since the server started, until the probe was sent; empty when it did not tell.
+    pub(super) before: BTreeMap<String, u64>,
+    /// Since then until now.
+    pub(super) after: BTreeMap<String, u64>,
+}
+
+impl Refused {
+    /// Those refused while the probe was on its way, in words.
+    fn meanwhile(&self) -> Option<String> {
+        let new = |(reason, after): (_, &u64)| Some((reason, after.saturating_sub(*self.before.get(reason)?)));
+        in_words(self.after.iter().filter_map(new))
+    }
+
+    /// All of them, in words.
+    fn ever(&self) -> Option<String> {
+        in_words(self.after.iter().map(|(reason, count)| (reason, *count)))
+    }
+}
+
+fn in_words<'a>(counts: impl Iterator<Item = (&'a String, u64)>) -> Option<String> {
+    let words: Vec<_> =
+        counts.filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{reason} {count}")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -68,6 +99,8 @@ pub(super) struct Process {
     pub(super) module: Option<bool>,
     /// Primary and supplementary groups.
     pub(super) groups: Vec<u32>,
+    /// The primary one as people name it.
+    pub(super) group: String,
 }
 
 #[derive(Clone, Debug)]
@@ -237,11 +270,43 @@ fn module(seen: &Observed) -> Step {
     )
 }
 
+/// What tells why a connection was refused.
+const ASK_WHY: &str = "see the collector's messages and NGINX's error log; docs/operations.md has a table of what they say \
+                       of certificates and keys";
+
 fn socket(seen: &Observed) -> Step {
     const NAME: &str = "socket";
     if seen.record.is_some() || fresh(seen).next().is_some() {
         return ok(NAME, "workers reach the collector");
     }
+    if let Some(refused) = seen.refused.meanwhile() {
+        return failed(
+            NAME,
+            format!(
+                "the collector refused connections of nodes just now: {refused} (api_sessions_ingest_closed_total)"
+            ),
+            ASK_WHY,
+        );
+    }
+    let step = local_socket(seen);
+    match seen.refused.ever() {
+        // NGINX may ship by another way than this socket.
+        Some(refused) if step.outcome != Outcome::Ok => Step {
+            found: format!(
+                "{}; since it started the collector refused connections of nodes: {refused} \
+                 (api_sessions_ingest_closed_total)",
+                step.found
+            ),
+            advice: step.advice.map(|advice| format!("{advice}; for those refused {ASK_WHY}")),
+            ..step
+        },
+        _ => step,
+    }
+}
+
+/// The socket that workers of this machine ship to, unless they ship over TCP.
+fn local_socket(seen: &Observed) -> Step {
+    const NAME: &str = "socket";
     let Some(socket) = &seen.socket else {
         return not_seen(NAME, "the collector takes TCP only by its configuration; see NGINX's error log");
     };
@@ -284,15 +349,21 @@ fn obstacle(path: &[Rights], process: &Process) -> Option<(String, String)> {
     if let Some(closed) = directories.iter().find(|directory| !directory.allow(process, 1)) {
         return Some((
             format!("{user} may not enter {}", told(closed)),
-            format!("chmod o+x {}, or run the collector in a group of the workers", closed.path.display()),
+            format!(
+                "chmod o+x {}, or run the collector in the workers' group {}",
+                closed.path.display(),
+                process.group
+            ),
         ));
     }
     (!socket.allow(process, 2)).then(|| {
         (
             format!("{user} may not write to {}", told(socket)),
             format!(
-                "give the socket a group of the workers: run the collector with it (systemd: `Group=`), or chgrp {}",
-                socket.path.display()
+                "run the collector in the workers' group {group} (systemd: `Group={group}`, see docs/install.md); \
+                 until its next start `chgrp {group} {path} && chmod g+w {path}` does",
+                group = process.group,
+                path = socket.path.display()
             ),
         )
     })

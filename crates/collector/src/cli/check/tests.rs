@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::steps::{Answer, Process, Record, Rights, Socket, SocketState, Worker, judge, passed};
+use super::steps::{Answer, Process, Record, Refused, Rights, Socket, SocketState, Worker, judge, passed};
 use super::*;
 use crate::cli::tests::{Server, put};
 
@@ -23,6 +23,7 @@ fn working() -> Observed {
         }),
         waited: Duration::from_secs(10),
         workers: vec![worker()],
+        refused: Refused::default(),
         processes: vec![process()],
         socket: Some(socket(0o660, 33)),
     }
@@ -33,7 +34,7 @@ fn worker() -> Worker {
 }
 
 fn process() -> Process {
-    Process { pid: 7, uid: 33, module: Some(true), groups: vec![33] }
+    Process { pid: 7, uid: 33, module: Some(true), groups: vec![33], group: "www-data".to_owned() }
 }
 
 /// A socket of root and group `gid` in a directory that anybody may enter.
@@ -82,6 +83,13 @@ fn each_break_of_the_way_is_named_at_its_step() {
     let with_process = |process| Observed { processes: vec![process], ..unreported() };
     let with_worker = |worker| Observed { workers: vec![worker], ..unrecorded() };
     let no_server = || Observed { server: Err("nobody answers at /x".to_owned()), ..unreported() };
+    let counted = |before, after| {
+        let tls = |count| [("tls".to_owned(), count)].into();
+        Refused { before: tls(before), after: tls(after) }
+    };
+    let untold = Refused { before: [].into(), ..counted(0, 2) };
+    let untold = Observed { refused: untold, ..with_socket(socket(0o660, 0)) };
+    let refusing = |before, after| Observed { refused: counted(before, after), ..with_socket(socket(0o660, 0)) };
     let cases: Vec<(&str, Observed, &str, &str)> = vec![
         ("all well", working(), "ooooooo", ""),
         ("all well, from another machine", Observed { processes: vec![], socket: None, ..working() }, "ooooooo", ""),
@@ -108,7 +116,16 @@ fn each_break_of_the_way_is_named_at_its_step() {
             "oooFo--",
             "names another address",
         ),
-        ("socket without w for its group", with_socket(socket(0o640, 33)), "ooo-F--", "Group="),
+        (
+            "socket without w for its group",
+            with_socket(socket(0o640, 33)),
+            "ooo-F--",
+            "chgrp www-data /run/c.sock && chmod g+w /run",
+        ),
+        ("refused over TCP", refusing(1, 2), "ooo-F--", "table of what they say of certificates"),
+        ("refused over TCP some time ago", refusing(2, 2), "ooo-F--", "for those refused see the collector's messages"),
+        ("refused at a time unknown", untold, "ooo-F--", "for those refused"),
+        ("refused before it worked", Observed { refused: counted(1, 2), ..working() }, "ooooooo", ""),
         ("directory closed", with_socket(closed_directory), "ooo-F--", "chmod o+x /run"),
         ("loaded, but sessions are on nowhere", with_socket(socket(0o666, 0)), "oooFo--", "wallarm_sessions on;"),
         ("collector takes tcp", Observed { socket: None, ..unreported() }, "ooo----", ""),
@@ -142,6 +159,16 @@ fn a_worker_that_is_root_may_write_to_any_socket() {
     let root = Process { uid: 0, groups: vec![0], ..process() };
     let seen = Observed { processes: vec![root], socket: Some(socket(0o600, 0)), ..unreported() };
     assert_eq!(letters(&judge(&seen)), "oooFo--");
+}
+
+#[test]
+fn connections_that_broke_are_not_counted_as_refused() {
+    let metrics = crate::metrics::Metrics::default();
+    metrics.closed.of(crate::metrics::CloseReason::Tls).add(3);
+    metrics.closed.of(crate::metrics::CloseReason::Network).add(5);
+    let page = metrics.render();
+    let refused = probe::refused_in(&page);
+    assert_eq!(refused.into_iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [("tls".to_owned(), 3)]);
 }
 
 #[test]
