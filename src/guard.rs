@@ -20,6 +20,7 @@ static SAID: AtomicBool = AtomicBool::new(false);
 
 /// Runs the body of an entry from C. A panic becomes `fallback`, is counted, and is logged once in
 /// the life of the process.
+#[inline(always)]
 pub(crate) fn guard<T>(entry: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     catch(entry, body).unwrap_or_else(|| {
         say();
@@ -32,6 +33,7 @@ pub(crate) fn guard_thread<T>(entry: &'static str, fallback: T, body: impl FnOnc
     catch(entry, body).unwrap_or(fallback)
 }
 
+#[inline(always)]
 fn catch<T>(entry: &'static str, body: impl FnOnce() -> T) -> Option<T> {
     let body = || {
         planted(entry);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::net::IpAddr;
 
+use bumpalo::Bump;
 use identity::{BUILTIN_COOKIES, BUILTIN_HEADERS, Builtin, Secret};
 use wire::{Event, Graphql, Key, Mcp, Param, ParamKind, Who, escape};
 
@@ -46,6 +47,8 @@ pub struct Identity<'a> {
 pub struct Extractor {
     node: NodeFacts,
     kept: Kept,
+    /// Texts of the event that were not copied from the request; there until the next.
+    texts: Bump,
 }
 
 /// What one event leaves for the next. Good for one secret.
@@ -58,7 +61,7 @@ struct Kept {
 impl Extractor {
     /// Of the node that has these facts.
     pub fn new(node: NodeFacts) -> Self {
-        Self { node, kept: Kept::default() }
+        Self { node, kept: Kept::default(), texts: Bump::new() }
     }
 
     /// What could not be read so far.
@@ -68,8 +71,9 @@ impl Extractor {
 
     /// Makes the event of a snapshot of the plan.
     pub fn extract<'a>(&'a mut self, plan: &'a Plan, snapshot: &'a Snapshot) -> Event<'a> {
-        let Self { node, kept } = self;
-        let reading = Reading::new(plan, snapshot, &node.secret);
+        let Self { node, kept, texts } = self;
+        texts.reset();
+        let reading = Reading { texts: Some(texts), ..Reading::new(plan, snapshot, &node.secret) };
         let identity = reading.identify(kept);
         let ctx = reading.params(kept);
         let undecoded = &mut kept.undecoded;
@@ -171,18 +175,6 @@ fn best_cookie<'a>(headers: impl Iterator<Item = &'a [u8]>) -> Option<(&'static 
     BUILTIN_COOKIES.get(rank).map(|cookie| (cookie, value))
 }
 
-impl From<Known> for Identity<'_> {
-    /// Of a built-in key.
-    fn from(known: Known) -> Self {
-        let (source, name) = known.builtin;
-        let value = Cow::Owned(known.text);
-        Self {
-            sid: known.sid,
-            key: Key { source: Cow::Borrowed(source), name: Cow::Borrowed(name), value, hashed: true },
-        }
-    }
-}
-
 /// A plan, a snapshot and the secret, read together.
 struct Reading<'a> {
     plan: &'a Plan,
@@ -190,6 +182,8 @@ struct Reading<'a> {
     secret: &'a Secret,
     /// All of the snapshot's text, when it is UTF-8.
     utf8: Option<&'a str>,
+    /// `None` where a text is worth memory of its own.
+    texts: Option<&'a Bump>,
     request_body: Document,
     response_body: Document,
     query: Document,
@@ -202,7 +196,7 @@ type Document = RefCell<Option<Values>>;
 impl<'a> Reading<'a> {
     fn new(plan: &'a Plan, snapshot: &'a Snapshot, secret: &'a Secret) -> Self {
         let [request_body, response_body, query] = [const { RefCell::new(None) }; 3];
-        Self { plan, snapshot, secret, utf8: snapshot.utf8(), request_body, response_body, query }
+        Self { plan, snapshot, secret, utf8: snapshot.utf8(), texts: None, request_body, response_body, query }
     }
 
     fn identify(&self, kept: &mut Kept) -> Identity<'a> {
@@ -225,14 +219,28 @@ impl<'a> Reading<'a> {
             Some(Known { sid, text: self.leaving(value, !key.show).into_owned(), ..Known::default() })
         };
         let varies = key.group.as_ref().is_some_and(|group| group.variables().next().is_some());
-        let known = if varies {
-            find_out()
+        let identity = |known: &Known| self.identity(known, &key.text, &key.name, !key.show);
+        if varies {
+            find_out().as_ref().map(identity)
         } else {
-            remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out)
-        }?;
-        let value = Cow::Owned(known.text);
-        let key = Key { source: Cow::Borrowed(&key.text), name: Cow::Borrowed(&key.name), value, hashed: !key.show };
-        Some(Identity { sid: known.sid, key })
+            remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out, identity)
+        }
+    }
+
+    /// What a key of that source and name came to.
+    fn identity(&self, known: &Known, source: &'a str, name: &'a str, hashed: bool) -> Identity<'a> {
+        let value = self.copied(&known.text);
+        Identity {
+            sid: known.sid,
+            key: Key { source: Cow::Borrowed(source), name: Cow::Borrowed(name), value, hashed },
+        }
+    }
+
+    fn copied(&self, text: &str) -> Cow<'a, str> {
+        match self.texts {
+            Some(texts) => Cow::Borrowed(texts.alloc_str(text)),
+            None => Cow::Owned(text.to_owned()),
+        }
     }
 
     /// The built-in keys in the order of the contract: the request's, then those that a first answer
@@ -289,7 +297,8 @@ impl<'a> Reading<'a> {
                 agent => self.known(identity::IP_USER_AGENT, "ip+ua", &[address.as_bytes(), b"\0", agent]),
             }
         };
-        self.builtin("address", &[ip, b"\0", agent], kept, || Some(find_out())).unwrap_or_else(|| find_out().into())
+        let known = self.builtin("address", &[ip, b"\0", agent], kept, || Some(find_out()));
+        known.unwrap_or_else(|| self.builtin_identity(&find_out()))
     }
 
     /// The session that a built-in key names.
@@ -300,7 +309,12 @@ impl<'a> Reading<'a> {
         kept: &mut Kept,
         find_out: impl FnOnce() -> Option<Known>,
     ) -> Option<Identity<'a>> {
-        kept.remembered.recall(Asker::Builtin(asker), parts, find_out).map(Identity::from)
+        kept.remembered.recall(Asker::Builtin(asker), parts, find_out, |known| self.builtin_identity(known))
+    }
+
+    fn builtin_identity(&self, known: &Known) -> Identity<'a> {
+        let (namespace, name) = known.builtin;
+        self.identity(known, namespace, name, true)
     }
 
     /// Values of built-in keys always leave as pseudonyms.
@@ -342,8 +356,8 @@ impl<'a> Reading<'a> {
             let value = decode(Cow::Borrowed(&raw), decoders, undecoded)?;
             Some(Known { text: self.leaving(value, context.hash).into_owned(), ..Known::default() })
         };
-        let known = remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out)?;
-        Some(Cow::Owned(known.text))
+        let copied = |known: &Known| self.copied(&known.text);
+        remembered.recall(Asker::Source(self.plan.number, number), &[&raw], find_out, copied)
     }
 
     /// A value as it may leave the node.

@@ -54,25 +54,28 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// What a value, given in parts, came to for this asker; found out when it is not known.
-    pub(crate) fn recall(
+    /// What a value, given in parts, came to for this asker; found out when it is not known. Not given out, as
+    /// it may be forgotten with the next question, but shown to `take`.
+    pub(crate) fn recall<T>(
         &mut self,
         asker: Asker,
         value: &[&[u8]],
         find_out: impl FnOnce() -> Option<Known>,
-    ) -> Option<Known> {
+        take: impl FnOnce(&Known) -> T,
+    ) -> Option<T> {
         if value.iter().map(|part| part.len()).sum::<usize>() > LONGEST {
-            return find_out();
+            return find_out().as_ref().map(take);
         }
         self.question.clear();
         asker.write(&mut self.question);
         value.iter().for_each(|part| self.question.extend_from_slice(part));
         if let Some(known) = self.recent.get(self.question.as_slice()) {
-            return Some(known.clone());
+            return Some(take(known));
         }
         let known = self.older.remove(self.question.as_slice()).or_else(find_out)?;
-        self.keep(known.clone());
-        Some(known)
+        let taken = take(&known);
+        self.keep(known);
+        Some(taken)
     }
 
     fn keep(&mut self, known: Known) {
@@ -113,6 +116,10 @@ mod tests {
         Some(Known { text: text.into(), ..Known::default() })
     }
 
+    fn recall(remembered: &mut Remembered, asker: Asker, value: &[&[u8]], find_out: Option<Known>) -> Option<Known> {
+        remembered.recall(asker, value, || find_out, Known::clone)
+    }
+
     #[test]
     fn an_answer_is_for_who_asked_and_for_the_whole_value() {
         let mut remembered = Remembered::default();
@@ -125,11 +132,11 @@ mod tests {
             (Asker::Builtin("ip+ua"), b"v"),
         ];
         for (number, (asker, value)) in asked.into_iter().enumerate() {
-            let found = remembered.recall(asker, &[value], || known(&number.to_string()));
+            let found = recall(&mut remembered, asker, &[value], known(&number.to_string()));
             assert_eq!(found, known(&number.to_string()), "{asker:?}");
         }
         for (number, (asker, value)) in asked.into_iter().enumerate() {
-            let found = remembered.recall(asker, &[b"", value], || unreachable!());
+            let found = recall(&mut remembered, asker, &[b"", value], None);
             assert_eq!(found, known(&number.to_string()), "{asker:?}");
         }
     }
@@ -140,8 +147,8 @@ mod tests {
         let asker = Asker::Builtin("cookie:sid");
         for number in 0..100_000_u32 {
             let value = [&number.to_be_bytes()[..], &[b'x'; 60]].concat();
-            assert_eq!(remembered.recall(asker, &[&value], || known("new")), known("new"));
-            let often = remembered.recall(asker, &[b"often"], || (number == 0).then(|| known("kept")).flatten());
+            assert_eq!(recall(&mut remembered, asker, &[&value], known("new")), known("new"));
+            let often = recall(&mut remembered, asker, &[b"often"], known("kept").filter(|_| number == 0));
             assert_eq!(often, known("kept"), "{number}");
             let entries = remembered.recent.len() + remembered.older.len();
             assert!(entries * AROUND <= MEMORY, "{entries} entries");
@@ -152,10 +159,10 @@ mod tests {
     fn what_came_to_nothing_and_what_is_long_is_found_out_each_time() {
         let mut remembered = Remembered::default();
         let asker = Asker::Source(0, 0);
-        assert_eq!(remembered.recall(asker, &[b"v"], || None), None);
-        assert_eq!(remembered.recall(asker, &[b"v"], || known("now")), known("now"));
+        assert_eq!(recall(&mut remembered, asker, &[b"v"], None), None);
+        assert_eq!(recall(&mut remembered, asker, &[b"v"], known("now")), known("now"));
         let long = [b'x'; LONGEST + 1];
-        assert_eq!(remembered.recall(asker, &[&long], || known("first")), known("first"));
-        assert_eq!(remembered.recall(asker, &[&long], || known("second")), known("second"));
+        assert_eq!(recall(&mut remembered, asker, &[&long], known("first")), known("first"));
+        assert_eq!(recall(&mut remembered, asker, &[&long], known("second")), known("second"));
     }
 }

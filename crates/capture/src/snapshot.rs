@@ -118,6 +118,7 @@ impl Span {
 
 impl Snapshot {
     /// Empties it for a request of a plan.
+    #[inline]
     pub fn reset(&mut self, plan: &Arc<Plan>) {
         if self.plan.as_ref().is_some_and(|current| Arc::ptr_eq(current, plan)) {
             self.first.fill(Span::default());
@@ -152,12 +153,14 @@ impl Snapshot {
     }
 
     /// Gives the bodies up, the first thing to go when memory is short.
+    #[inline]
     pub fn drop_bodies(&mut self) {
         self.request_body = None;
         self.response_body = None;
     }
 
     /// Gives the bodies out, to use their memory again.
+    #[inline]
     pub fn take_bodies(&mut self) -> impl Iterator<Item = Body> {
         [self.request_body.take(), self.response_body.take()].into_iter().flatten()
     }
@@ -177,6 +180,7 @@ impl Snapshot {
 
     /// Copies the head of a request at once, before anything else is put; [`Snapshot::put_part`] tells
     /// what of it is a value. One that is longer than a value may be is not copied.
+    #[inline]
     pub fn put_head(&mut self, head: &[u8]) -> bool {
         let fits = head.len() <= MAX_VALUE;
         if fits {
@@ -223,12 +227,14 @@ impl Snapshot {
     }
 
     /// Bytes of memory that it holds on to.
+    #[inline]
     pub fn memory(&self) -> usize {
         let spans = self.first.capacity() * size_of::<Span>() + self.more.capacity() * size_of::<(Slot, Span)>();
         size_of::<Self>() + self.text.capacity() + spans + self.body_memory()
     }
 
     /// Bytes of memory of its bodies.
+    #[inline]
     pub fn body_memory(&self) -> usize {
         let bodies = [&self.request_body, &self.response_body].into_iter().flatten();
         bodies.map(|body| body.bytes.capacity()).sum()
