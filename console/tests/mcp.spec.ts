@@ -69,8 +69,10 @@ test('calls and errors grow while they are followed', async ({ page }) => {
   const name = `live-${Date.now()}`;
   const call = (error: string | null) =>
     send(process.env.INGEST ?? '', [event({ mcp: ['tools/call', name, '', error] })]);
+  const filter = `mcp.primitive="${name}"`;
   await call(null);
-  await open(page, { last: '1h', filter: `mcp.primitive="${name}"` });
+  await expect.poll(() => count(page, filter)).toBe('1');
+  await open(page, { last: '1h', filter });
   await expect(page.getByRole('region', { name: 'Errors' })).not.toContainText(name);
   await follow(page);
   await call(name);

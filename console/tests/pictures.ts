@@ -36,7 +36,13 @@ const PICTURES: Picture[] = [
     until: '[data-index]',
   },
   { name: 'beside', path: '/', search: { page: 'beside', left: STORY, right: LIKE_STORY }, until: '[data-index]' },
-  { name: 'session', path: '/', search: { page: `sessions/${STORY}` }, until: '[aria-label=Endpoints]' },
+  {
+    name: 'session',
+    path: '/',
+    search: { page: `sessions/${STORY}` },
+    until: '[aria-label=Endpoints]',
+    before: (page) => expect(page.locator('[data-index]').first()).toBeVisible(),
+  },
   {
     name: 'session-request',
     path: '/',

@@ -51,6 +51,13 @@ test('equal calls are folded, and unfolded one by one or all', async ({ page }) 
   await expect(page).toHaveURL(/each=1/);
 });
 
+test('beside each request stand its parameters, and what is usual of its endpoint', async ({ page }) => {
+  await open(page);
+  const row = (name: RegExp) => table(page).getByRole('row', { name });
+  await expect(row(/\/cart\/items/)).toHaveText(/201.*sku sku-1841/);
+  await expect(row(/\/products\/1841/)).toHaveText(/14\.0 ms[\d.]+ (µs|ms).*kB|14\.0 ms[\d.]+ (µs|ms).* B/);
+});
+
 test('it is told where the address, the User-Agent and the visit became others', async ({ page }) => {
   await open(page);
   await expect(table(page)).toContainText('Next visit, after a pause of 4 h 28 min');

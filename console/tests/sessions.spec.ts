@@ -79,6 +79,40 @@ test('a row opens in place, and a link to it shows the same', async ({ page, con
   await expect(again.getByRole('row').nth(1)).toHaveText((await requests.getByRole('row').nth(1).textContent()) ?? '');
 });
 
+test('a row tells when, who, how much, what and from where, with country and network', async ({ page }) => {
+  // The server of the tests has no file that tells them.
+  await page.route('**/api/v1/sessions?**', async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    for (const part of told.sessions) Object.assign(part, { countries: ['DE'], networks: ['AS3320 Telekom'] });
+    await route.fulfill({ response: answer, json: told });
+  });
+  await open(page, { filter: 'user="ada@shop.example"' });
+  for (const text of [
+    /09:00:00.*4 h 31 min/,
+    /ada@shop\.example.*customer · Authorization/,
+    /33.*\/orders\/\{id\}.*×24.*\+5 more/,
+    /shop\.example.*shop/,
+    /203\.0\.113\.77.* \+1.*DE · AS3320 Telekom/,
+    /sqli 1/,
+  ]) {
+    await expect(rows(page).first()).toHaveText(text);
+  }
+});
+
+test('the statistics of an open row tell count and share, and filter on a click', async ({ page }) => {
+  await open(page, { filter: 'user="ada@shop.example"' });
+  await rows(page)
+    .first()
+    .getByRole('button', { name: /Look into/ })
+    .click();
+  const statuses = page.getByRole('region', { name: 'Statuses' });
+  await expect(statuses).toContainText('14 42 %');
+  await statuses.getByRole('button', { name: '403' }).click();
+  await page.getByRole('menuitem', { name: 'Only with this' }).click();
+  await expect(search(page)).toHaveValue('user="ada@shop.example" AND status=403');
+});
+
 test('noise is hidden and counted, and shown when asked for', async ({ page }) => {
   await open(page);
   const all = await total(full(), 'noise=true OR noise=false');
@@ -145,7 +179,7 @@ test('more sessions come while one scrolls, and only those in sight are on the p
 });
 
 test('all of it can be done by keys', async ({ page }) => {
-  await open(page);
+  await open(page, { filter: 'host="shop.example"' });
   await page.keyboard.press('j');
   await expect(rows(page).first().locator('[data-toggle]')).toBeFocused();
   await page.keyboard.press('j');
@@ -156,10 +190,17 @@ test('all of it can be done by keys', async ({ page }) => {
   await expect(page.getByRole('heading', { name: 'Endpoints' })).toHaveCount(0);
   await page.keyboard.press('/');
   await expect(search(page)).toBeFocused();
+  await search(page).fill('');
   await page.keyboard.type('sta');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(search(page)).toHaveValue('status=');
+  await rows(page).first().getByRole('button', { name: 'shop', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('menu')).toBeVisible();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(search(page)).toHaveValue(/application="shop"/);
 });
 
 test('a server without sessions tells how to get some', async ({ page }) => {

@@ -1,5 +1,4 @@
-import { ActionIcon, Checkbox, Skeleton, Tooltip } from '@mantine/core';
-import { IconDownload } from '@tabler/icons-react';
+import { Checkbox, Skeleton } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
@@ -11,6 +10,7 @@ import { RequestPanel } from '../session/RequestPanel';
 import { useLive } from '../sessions/useLive';
 import { Pick } from '../shell/Pick';
 import { Card } from '../show/Card';
+import { Csv } from '../show/Csv';
 import { legible } from '../show/legible';
 import { count, counted } from '../show/numbers';
 import { TopList } from '../stats/TopList';
@@ -75,26 +75,18 @@ export function McpPage() {
           <span role="status" className={styles.told}>
             {counts.data && !error && <strong>{counted(counts.data.count, 'call')}</strong>}
           </span>
-          <Tooltip label="All of the calls as CSV">
-            <ActionIcon
-              component="a"
-              variant="default"
-              size={30}
-              aria-label="CSV"
-              href={address('/requests.csv', {
-                ...asked(search),
-                filter: question.filter,
-                noise: search.noise === 'show' ? 'show' : undefined,
-              })}
-              download
-            >
-              <IconDownload size={16} />
-            </ActionIcon>
-          </Tooltip>
+          <Csv
+            what="All of the calls"
+            href={address('/requests.csv', {
+              ...asked(search),
+              filter: question.filter,
+              noise: search.noise === 'show' ? 'show' : undefined,
+            })}
+          />
         </>
       }
     >
-      {list.isPending && <Skeleton height={300} m="md" role="status" aria-label="Loading" />}
+      {list.isPending && <Skeleton height={300} width="auto" m="md" role="status" aria-label="Loading" />}
       {list.data && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
       {calls.length > 0 && (
         <div className={styles.columns}>

@@ -1,9 +1,10 @@
 import { ActionIcon, Anchor, Button, Modal, Stack, Text, Tooltip } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
-import { IconCheck, IconDownload, IconFileCertificate, IconLink } from '@tabler/icons-react';
+import { IconCheck, IconFileCertificate, IconLink } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { address, answer, api } from '../api/client';
 import type { SessionSearch } from '../router';
+import { Csv } from '../show/Csv';
 import { bytes, counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
 
@@ -33,24 +34,16 @@ export function Actions({ id, search, link }: Props) {
           {clipboard.copied ? <IconCheck size={16} /> : <IconLink size={16} />}
         </ActionIcon>
       </Tooltip>
-      <Tooltip label="The requests that are shown as CSV">
-        <ActionIcon
-          component="a"
-          variant="default"
-          size={30}
-          aria-label="CSV"
-          href={address(`/sessions/${id}/requests.csv`, {
-            day,
-            filter,
-            from,
-            to,
-            noise: noise === 'show' ? noise : undefined,
-          })}
-          download
-        >
-          <IconDownload size={16} />
-        </ActionIcon>
-      </Tooltip>
+      <Csv
+        what="The requests that are shown"
+        href={address(`/sessions/${id}/requests.csv`, {
+          day,
+          filter,
+          from,
+          to,
+          noise: noise === 'show' ? noise : undefined,
+        })}
+      />
       <Tooltip label="Write down all that is known of the session; it outlives the week">
         <Button
           variant="default"

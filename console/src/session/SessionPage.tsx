@@ -168,7 +168,7 @@ function Shown({ id, all, shown }: Props) {
           </Tabs.Panel>
         </Tabs>
         <div className={styles.sequence}>
-          {list.isPending && <Skeleton height={220} m="md" />}
+          {list.isPending && <Skeleton height={220} width="auto" m="md" />}
           {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
           {list.data && !list.error && requests.length === 0 && (
             <Nothing hidden={counts.data?.hidden ?? 0} onChange={change} />

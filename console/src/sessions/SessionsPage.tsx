@@ -1,5 +1,5 @@
-import { ActionIcon, Menu, NativeSelect, Skeleton, Tooltip } from '@mantine/core';
-import { IconColumns3, IconDownload } from '@tabler/icons-react';
+import { ActionIcon, Menu, NativeSelect, Skeleton } from '@mantine/core';
+import { IconColumns3 } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState } from 'react';
@@ -7,6 +7,7 @@ import { address, wrongFilter } from '../api/client';
 import { AskBar } from '../filter/AskBar';
 import { asFilter } from '../filter/text';
 import type { SessionsSearch } from '../router';
+import { Csv } from '../show/Csv';
 import { counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
 import { asked } from '../time/window';
@@ -101,23 +102,15 @@ export function SessionsPage() {
           onChange={({ currentTarget: { value } }) => ask({ order: value === ORDERS[0]?.value ? undefined : value })}
         />
         <Columns chosen={columns.map(({ id }) => id)} onColumns={(columns) => change({ columns }, true)} />
-        <Tooltip label="All of the list as CSV">
-          <ActionIcon
-            component="a"
-            variant="default"
-            size={30}
-            aria-label="CSV"
-            href={address('/sessions.csv', {
-              ...asked(search),
-              filter: search.filter,
-              noise: shownNoise(search),
-              order_by: search.order,
-            })}
-            download
-          >
-            <IconDownload size={16} />
-          </ActionIcon>
-        </Tooltip>
+        <Csv
+          what="All of the list"
+          href={address('/sessions.csv', {
+            ...asked(search),
+            filter: search.filter,
+            noise: shownNoise(search),
+            order_by: search.order,
+          })}
+        />
       </div>
       {list.isPending && <Loading />}
       {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
