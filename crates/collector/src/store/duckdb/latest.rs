@@ -12,8 +12,8 @@ use super::statement::Statement;
 use crate::model::{Day, Id};
 use crate::store::{Place, StoreError};
 
-/// Pieces and requests that are looked at: a session may have many.
-const SEEN: usize = 5000;
+/// Times that are looked at for each session: one was seen in several pieces, and since.
+const TIMES: usize = 4;
 /// Sessions beyond those of a page, as some may stand on earlier pages.
 const MORE: usize = 50;
 
@@ -34,7 +34,10 @@ impl Latest {
         rows: usize,
     ) -> Result<Self, StoreError> {
         let after = after.filter(|after| after.day == day).and_then(|after| i64::try_from(after.key).ok());
-        let bounds = [Value::BigInt(after.unwrap_or(i64::MAX)), Value::BigInt(SEEN as i64)];
+        let wanted = rows.saturating_mul(2).saturating_add(MORE);
+        let looked_at = wanted.saturating_mul(TIMES);
+        let most = i64::try_from(looked_at).unwrap_or(i64::MAX);
+        let bounds = [after.unwrap_or(i64::MAX), most].map(Value::BigInt);
         let Statement { text, values } = Statement::of("SELECT sid_hi, sid_lo, seen FROM (")
             .add(extent.seen())
             .add(Statement::with(") WHERE seen <= ? ORDER BY seen DESC LIMIT ?", bounds));
@@ -46,13 +49,13 @@ impl Latest {
             if known.contains(&id) {
                 continue;
             }
-            if ids.len() >= rows.saturating_mul(2).saturating_add(MORE) {
+            if ids.len() >= wanted {
                 return Ok(Self { ids, others: Some(seen) });
             }
             known.insert(id);
             ids.push(id);
         }
-        Ok(Self { ids, others: seen.last().filter(|_| seen.len() == SEEN).map(|(_, seen)| *seen) })
+        Ok(Self { ids, others: seen.last().filter(|_| seen.len() >= looked_at).map(|(_, seen)| *seen) })
     }
 
     /// Whether what was found among them is a page of so many rows, or all there is.

@@ -295,7 +295,9 @@ impl DuckStore {
 
     /// What a query at `as_of` reads of a day.
     fn extent(&self, day: Day, as_of: Position) -> Extent {
-        Extent::new(self.chunks().get(&day).map(Vec::as_slice).unwrap_or_default(), as_of)
+        // Nothing of the day stands behind what was applied to it.
+        let applied = self.days().get(&day).map_or(as_of, |state| state.applied);
+        Extent::new(self.chunks().get(&day).map(Vec::as_slice).unwrap_or_default(), as_of.min(applied))
     }
 
     fn chunks(&self) -> MutexGuard<'_, BTreeMap<Day, Vec<Chunk>>> {

@@ -30,6 +30,8 @@ use crate::store::{Place, SessionsQuery, StoreError, Window};
 const COUNTED: u64 = 20_000;
 /// Requests that are read at a time, and those of one part more.
 const AT_A_TIME: u64 = 20_000;
+/// Stretches of rows that are read apart from each other; what lies between is not read.
+const APART: usize = 16;
 
 /// The parts at some places, in the order of the places.
 pub(super) fn listed(
@@ -143,16 +145,17 @@ fn fill(
     parts: &mut Parts,
     endpoints: &Endpoints,
 ) -> Result<(), StoreError> {
-    let (Some(first), Some(last)) =
-        (stretches.iter().map(|stretch| stretch.first).min(), stretches.iter().map(|stretch| stretch.last).max())
-    else {
+    if stretches.is_empty() {
         return Ok(());
-    };
+    }
     let column = |of: fn(&Stretch) -> u64| sql::column(stretches.iter().map(of));
     let mut values = vec![column(|of| halves(of.id).0), column(|of| halves(of.id).1)];
     values.extend([column(|of| of.first), column(|of| of.last)]);
-    values.extend([first, last].map(Value::UBigInt));
-    let text = picked::PICK.replace("{stretches}", &sql::numbers(&["hi", "lo", "first", "last"]));
+    let spans = spans(stretches);
+    values.extend(spans.iter().flat_map(|&(first, last)| [first, last]).map(Value::UBigInt));
+    let text = picked::PICK
+        .replace("{stretches}", &sql::numbers(&["hi", "lo", "first", "last"]))
+        .replace("{spans}", &vec!["(r.pos >= ? AND r.pos <= ?)"; spans.len()].join(" OR "));
     let mut tallies: HashMap<Id, Tally> = HashMap::new();
     select(connection, day, &text, values, |row| {
         tallies.entry(joined(row.get(0)?, row.get(1)?)).or_default().add(row)
@@ -163,6 +166,33 @@ fn fill(
         }
     }
     Ok(())
+}
+
+/// From where to where rows of some parts stand, all of it in at most [`APART`] spans: those with the narrowest gaps
+/// between them are one.
+fn spans(stretches: &[Stretch]) -> Vec<(u64, u64)> {
+    let mut all: Vec<_> = stretches.iter().map(|stretch| (stretch.first, stretch.last)).collect();
+    all.sort_unstable();
+    let spans = united(all, 0);
+    let mut gaps: Vec<u64> =
+        spans.iter().zip(spans.iter().skip(1)).map(|(one, next)| next.0.saturating_sub(one.1)).collect();
+    gaps.sort_unstable_by(|a, b| b.cmp(a));
+    match gaps.get(APART - 1) {
+        Some(&narrow) => united(spans, narrow),
+        None => spans,
+    }
+}
+
+/// Spans in order, without gaps up to this wide.
+fn united(spans: Vec<(u64, u64)>, gap: u64) -> Vec<(u64, u64)> {
+    let mut united: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in spans {
+        match united.last_mut() {
+            Some(open) if first <= open.1.saturating_add(gap) => open.1 = open.1.max(last),
+            _ => united.push((first, last)),
+        }
+    }
+    united
 }
 
 /// How often each value occurs.
@@ -301,4 +331,24 @@ fn attacks(connection: &Connection, day: Day, extent: &Extent, of: &mut Parts) -
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_parts_are_read_in_few_spans_that_hold_all_of_them() {
+        let stretches = |places: &[(u64, u64)]| -> Vec<Stretch> {
+            places.iter().map(|&(first, last)| Stretch { id: Id::default(), first, last }).collect()
+        };
+        assert_eq!(spans(&stretches(&[(50, 60), (1, 9), (5, 20), (20, 21), (70, 70)])), [(1, 21), (50, 60), (70, 70)]);
+        assert_eq!(spans(&stretches(&[(0, u64::MAX), (7, 9)])), [(0, u64::MAX)]);
+        // Gaps of 10, 20, 30, ...: the widest stay.
+        let far: Vec<_> = (0..100u64).map(|n| (5 * n * (n + 1), 5 * n * (n + 1) + 1)).collect();
+        let few = spans(&stretches(&far));
+        assert_eq!(few.len(), APART);
+        assert_eq!(few.last(), far.last());
+        assert!(far.iter().all(|(first, last)| few.iter().any(|span| span.0 <= *first && *last <= span.1)));
+    }
 }

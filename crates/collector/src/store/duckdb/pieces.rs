@@ -13,7 +13,8 @@
 //! - Pieces are made of rows alone, in one transaction with the note of their chunk. They may go: the next
 //!   checkpoint makes them anew.
 //! - Chunks lie one behind the other, without gaps, from the first row on. A chunk once made stays.
-//! - A query uses the chunks that end at or before the state it looks at, and rows from there on.
+//! - A query uses the chunks that end at or before the state it looks at, and rows from there on. Where there are
+//!   none it does not speak of rows: to plan what finds nothing took most of a question about a week.
 
 use std::time::Instant;
 
@@ -173,6 +174,11 @@ impl Extent {
         end(&self.chunks)
     }
 
+    /// Whether rows may be there of which there are no pieces.
+    fn has_tail(&self) -> bool {
+        self.tail() < self.as_of
+    }
+
     /// The relation `pieces`: rows with the facts of some sessions, `ids` or all, several for one session;
     /// `matched` of all of them together is how many requests the window leaves, of those that are noise or of
     /// the others where `noise` says so.
@@ -185,14 +191,17 @@ impl Extent {
             .add(matched(&spans, noise))
             .add(format!(" AS matched{names} FROM {{day}}.pieces").as_str())
             .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]))
-            .add(among(ids))
-            .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
-            .add(within(window))
-            .add(quiet(noise))
-            .add(format!("){of_rows} FROM {{day}}.requests AS r WHERE ").as_str())
-            .add(between(self.tail(), self.as_of))
-            .add(among(ids))
-            .add(" GROUP BY r.sid_hi, r.sid_lo");
+            .add(among(ids));
+        if self.has_tail() {
+            pieces = pieces
+                .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
+                .add(within(window))
+                .add(quiet(noise))
+                .add(format!("){of_rows} FROM {{day}}.requests AS r WHERE ").as_str())
+                .add(between(self.tail(), self.as_of))
+                .add(among(ids))
+                .add(" GROUP BY r.sid_hi, r.sid_lo");
+        }
         for (from, to) in spans.iter().filter(|span| span.0 == Side::Edge).map(|span| (span.1, span.2)) {
             pieces = pieces
                 .add(
@@ -212,10 +221,14 @@ impl Extent {
 
     /// When sessions were seen, several times for one, its last time among them.
     pub(super) fn seen(&self) -> Statement {
-        Statement::of("SELECT sid_hi, sid_lo, last_seen AS seen FROM {day}.pieces")
-            .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]))
-            .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, r.ts FROM {day}.requests AS r WHERE ")
+        let seen = Statement::of("SELECT sid_hi, sid_lo, last_seen AS seen FROM {day}.pieces")
+            .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]));
+        if !self.has_tail() {
+            return seen;
+        }
+        seen.add(" UNION ALL SELECT r.sid_hi, r.sid_lo, max(r.ts) FROM {day}.requests AS r WHERE ")
             .add(between(self.tail(), self.as_of))
+            .add(" GROUP BY r.sid_hi, r.sid_lo")
     }
 
     /// How the chunks stand to a window, neighbours of one kind together: from where, to where.
@@ -237,8 +250,8 @@ impl Extent {
         spans
     }
 
-    /// Where on the day requests of some sessions may be: a condition over `r`.
-    pub(super) fn reach(&self, connection: &Connection, day: Day, ids: &[Id]) -> Result<Statement, StoreError> {
+    /// Where on the day requests of some sessions may be: a condition over `r`, if they may be anywhere.
+    pub(super) fn reach(&self, connection: &Connection, day: Day, ids: &[Id]) -> Result<Option<Statement>, StoreError> {
         let tail = self.tail();
         let found =
             Statement::of(sql::REACH).add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(tail)])).add(among(ids));
@@ -247,12 +260,13 @@ impl Extent {
         })?;
         Ok(match reach.into_iter().flatten().next() {
             // What lies between need not be told apart.
-            Some((first, last)) if last.saturating_add(1) >= tail => between(first, self.as_of),
+            Some((first, last)) if last.saturating_add(1) >= tail => Some(between(first, self.as_of)),
+            Some((first, last)) if !self.has_tail() => Some(between(first, last.saturating_add(1))),
             Some((first, last)) => {
                 let places = [first, last, tail, self.as_of].map(Value::UBigInt);
-                Statement::with("((r.pos >= ? AND r.pos <= ?) OR r.pos >= ?) AND r.pos < ?", places)
+                Some(Statement::with("((r.pos >= ? AND r.pos <= ?) OR r.pos >= ?) AND r.pos < ?", places))
             }
-            None => between(tail, self.as_of),
+            None => self.has_tail().then(|| between(tail, self.as_of)),
         })
     }
 }

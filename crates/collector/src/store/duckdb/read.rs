@@ -134,7 +134,9 @@ pub(super) fn requests_in_order(
     rows: usize,
     compiled: &Compiled,
 ) -> Result<Rows, StoreError> {
-    let (with, from) = placed(connection, day, query, extent, compiled)?;
+    let Some((with, from)) = placed(connection, day, query, extent, compiled)? else {
+        return Ok(Rows { found: Vec::new(), more: false });
+    };
     let order = if query.descending { sql::BY_TIME_DESCENDING } else { sql::BY_TIME };
     requests(connection, day, with.add(sql::requests(from, order)), rows, query.bytes, compiled.endpoints)
 }
@@ -147,24 +149,26 @@ pub(super) fn count_requests(
     extent: &Extent,
     compiled: &Compiled,
 ) -> Result<u64, StoreError> {
-    let (with, from) = placed(connection, day, query, extent, compiled)?;
+    let Some((with, from)) = placed(connection, day, query, extent, compiled)? else { return Ok(0) };
     let Statement { text, values } = with.add("SELECT count(*)").add(from);
     Ok(select(connection, day, &text, values, |row| row.get::<_, u64>(0))?.into_iter().sum())
 }
 
-/// The requests of the day between the places of a list: what stands before `SELECT`, and from where `r` comes.
+/// The requests of the day between the places of a list: what stands before `SELECT`, and from where `r` comes; nothing
+/// where the session has none.
 fn placed(
     connection: &Connection,
     day: Day,
     query: &RequestsQuery,
     extent: &Extent,
     compiled: &Compiled,
-) -> Result<(Statement, Statement), StoreError> {
+) -> Result<Option<(Statement, Statement)>, StoreError> {
     let scope = list::scope(query.as_of, query.session);
-    let mut conditions = match query.session {
-        Some(session) => extent.reach(connection, day, &[session])?.add(" AND ").add(scope.clone()),
-        None => scope.clone(),
-    };
+    let mut conditions = scope.clone();
+    if let Some(session) = query.session {
+        let Some(reach) = extent.reach(connection, day, &[session])? else { return Ok(None) };
+        conditions = reach.add(" AND ").add(conditions);
+    }
     conditions = conditions.add(within(query.window));
     for condition in compiled.conditions() {
         conditions = conditions.add(" AND ").add(condition);
@@ -182,7 +186,7 @@ fn placed(
         true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
         false => (Statement::default(), ""),
     };
-    Ok((with, sql::from_requests(join, conditions)))
+    Ok(Some((with, sql::from_requests(join, conditions))))
 }
 
 /// The request with an id.
