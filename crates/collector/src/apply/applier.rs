@@ -185,14 +185,16 @@ impl<A: Aside> Applier<A> {
             Err(error) => return self.take_unreadable(arrival, received, item.record, &error),
         };
         let claimed = Micros(i64::try_from(item.time.as_micros()).unwrap_or(i64::MAX));
-        let ts = if claimed.0 > received.0.saturating_add(AHEAD) { received } else { claimed };
+        // A clock that was set back by over a week says nothing: what arrives by it is of today.
+        let arrived = if self.is_too_old(received.day()) { self.today.start() } else { received };
+        let ts = if claimed.0 > arrived.0.saturating_add(AHEAD) { arrived } else { claimed };
         if let Some(seq) = event.seq
             && !self.note(seq)
         {
             self.count_duplicate(ts.day(), arrival);
             return;
         }
-        if ts.day().0 <= self.today.0 - KEPT_DAYS {
+        if self.is_too_old(ts.day()) {
             self.counts.discarded_old += 1;
             return self.keep_seq(self.today, event.seq);
         }
@@ -204,6 +206,10 @@ impl<A: Aside> Applier<A> {
         self.pending.days.entry(ts.day()).or_default().rows.push(row);
         self.keep_seq(ts.day(), event.seq);
         self.rows += 1;
+    }
+
+    fn is_too_old(&self, day: Day) -> bool {
+        day.0 <= self.today.0 - KEPT_DAYS
     }
 
     fn take_unreadable(&mut self, arrival: Arrival, received: Micros, record: &[u8], error: &RecordError) {

@@ -7,7 +7,8 @@
 //!
 //! and stays so, over restarts too, until an operator says that the clock is right. A clock that
 //! was set back may have been too far ahead before: then the earlier day counts, so that what
-//! comes by the right clock is not taken for a week old.
+//! comes by the right clock is not taken for a week old. It counts on when the clock is set forward again: what came
+//! meanwhile has that day.
 
 use std::time::Duration;
 
@@ -46,7 +47,11 @@ impl ClockGuard {
             guard.seen = Seen { last: now.0, stopped: None };
             return guard;
         }
-        let known = guard.seen.last.max(newest.map_or(0, |newest| newest.0));
+        // Requests may be newer than a clock that was set back.
+        let known = if guard.seen.last > 0 { guard.seen.last } else { newest.map_or(0, |newest| newest.0) };
+        if known.saturating_sub(now.0) > DRIFT {
+            guard.seen.last = now.0;
+        }
         if known > 0 && now.0.saturating_sub(known) > GAP && guard.seen.stopped.is_none() {
             guard.seen.last = known;
             guard.seen.stopped =
@@ -67,7 +72,7 @@ impl ClockGuard {
         let expected = Micros(wall_before.0.saturating_add(passed));
         if now.0.saturating_sub(expected.0).saturating_abs() > DRIFT {
             self.seen.stopped = Some(format!("the clock was set to {now} where {expected} was expected"));
-            self.seen.last = self.seen.last.min(now.0);
+            self.seen.last = self.seen.last.min(now.0).min(expected.0);
             return;
         }
         // Small steps back are NTP at work; what was believed stays believed.
@@ -145,6 +150,20 @@ mod tests {
         // What stopped before knew better than to wait for the wrong day.
         let stopped = Seen { last: START + 30 * DAY, stopped: Some("set back".into()) };
         assert_eq!(guard(stopped, None, right).today(), Day(20_000));
+    }
+
+    #[test]
+    fn what_came_while_the_clock_was_behind_is_not_forgotten_when_it_is_right_again() {
+        let (right, behind) = (START, START - 30 * DAY);
+        // A machine that starts without a battery, until it asks for the time.
+        let mut started = guard(Seen { last: right, stopped: None }, Some(right), behind);
+        assert_eq!((started.stopped(), started.today()), (None, Day(19_970)));
+        let seen = started.seen().clone();
+        started.look(Micros(right), Duration::from_secs(1));
+        assert_eq!((started.stopped().is_some(), started.today()), (true, Day(19_970)));
+        // It is right only at the next start.
+        let next = guard(seen, Some(right), right);
+        assert_eq!((next.stopped().is_some(), next.today()), (true, Day(19_970)));
     }
 
     #[test]

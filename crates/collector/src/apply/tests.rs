@@ -271,6 +271,28 @@ fn a_start_in_the_future_counts_as_now_and_is_flagged() {
 }
 
 #[test]
+fn what_arrives_while_the_clock_is_weeks_behind_is_of_today() {
+    let room = Room::default();
+    let mut records = log(&[vec![Sent::Numbered(1, -1), Sent::Numbered(2, -24 * 8)]]);
+    for record in &mut records {
+        let behind = LogEntry { received: Micros(noon().0 - 30 * 24 * HOUR), ..entry_of(record) };
+        let mut payload = Vec::new();
+        behind.encode(&mut payload);
+        record.payload = payload;
+    }
+    let mut applier = room.start();
+    records.iter().for_each(|record| applier.take(record).unwrap());
+    applier.flush().unwrap();
+    let rows = room.store.all_rows();
+    assert_eq!(rows.iter().map(|row| (row.request.ts, row.clock_ahead)).collect::<Vec<_>>(), [(TODAY.start(), true)]);
+    assert_eq!(room.metrics.discarded_old.get(), 1);
+}
+
+fn entry_of(record: &Record) -> LogEntry<'_> {
+    LogEntry::decode(&record.payload, record.position).unwrap()
+}
+
+#[test]
 fn what_is_set_aside_stops_nothing_and_keeps_its_number() {
     let room = Room::default();
     room.apply_all(&[vec![Sent::Wrong(1), Sent::Numbered(2, 0)], vec![Sent::Garbage], vec![Sent::Numbered(1, 0)]]);
