@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
@@ -120,8 +120,9 @@ struct Test {
 impl Default for Noise {
     /// Rules that are not kept.
     fn default() -> Self {
-        let compiled = Compiled::of(Rules::default()).unwrap_or_default();
-        Self { current: RwLock::new(Arc::new(compiled)), file: None }
+        static COMPILED: LazyLock<Arc<Compiled>> =
+            LazyLock::new(|| Arc::new(Compiled::of(Rules::default()).unwrap_or_default()));
+        Self { current: RwLock::new(Arc::clone(&COMPILED)), file: None }
     }
 }
 
