@@ -81,7 +81,7 @@ pub(crate) struct Spool<D: Disk> {
     newest: u64,
     writing: Option<Writing<D>>,
     reading: Option<Reading<D>>,
-    /// Parts in which reading failed: held until then, so that what is behind them goes on.
+    /// Parts in which reading failed: held until then, so that what is behind them goes on, or goes for its room.
     unreadable: (Vec<PartReader<D>>, Instant),
     /// When to look how much there is.
     look: Instant,
@@ -175,7 +175,7 @@ impl<D: Disk> Spool<D> {
     ) -> Result<(), Error> {
         let part_bytes = (self.max_bytes / PARTS).min(MAX_PART);
         for chunk in chunks {
-            if !self.make_room((chunk.frame.len() + AROUND) as u64)? {
+            if !self.make_room((chunk.frame.len() + AROUND) as u64, now)? {
                 break;
             }
             if self.writing.is_none() {
@@ -222,14 +222,14 @@ impl<D: Disk> Spool<D> {
 
     /// Removes the oldest parts until so many bytes more fit. False when they do not, or not yet: parts that
     /// others write, or send, stay, and of many only some go in one step.
-    fn make_room(&mut self, bytes: u64) -> Result<bool, Error> {
+    fn make_room(&mut self, bytes: u64, now: Instant) -> Result<bool, Error> {
         for _ in 0..PARTS_A_STEP {
             let usage = self.parts.usage()?;
             if usage.bytes + bytes <= self.max_bytes && usage.parts < MAX_PARTS {
                 return Ok(true);
             }
-            match self.parts.take_oldest()? {
-                Some(part) => self.drop_part(part)?,
+            match self.take_oldest(now)? {
+                Some(part) => self.drop_part(part, now)?,
                 None if self.writing.is_some() => {
                     self.sync()?;
                     self.writing = None;
@@ -241,14 +241,24 @@ impl<D: Disk> Spool<D> {
     }
 
     /// Removes a part that was not sent, and counts its events.
-    fn drop_part(&mut self, part: PartReader<D>) -> Result<(), Error> {
+    fn drop_part(&mut self, part: PartReader<D>, now: Instant) -> Result<(), Error> {
         let mut reading = Reading { part, events: 0 };
-        // What cannot be read cannot be counted either.
-        while let Ok(Some(met)) = reading.part.read_next() {
-            if let Met::Record(record) = met
-                && let Some(stored) = Stored::decode(&record)
-            {
-                reading.pass(&stored);
+        loop {
+            match reading.part.read_next() {
+                Ok(Some(Met::Record(record))) => {
+                    if let Some(stored) = Stored::decode(&record) {
+                        reading.pass(&stored);
+                    }
+                }
+                Ok(Some(Met::Damage { offset, bytes, .. })) => {
+                    self.tell(SpoolStatus::Damaged { part: reading.part.path(), offset, bytes });
+                }
+                Ok(None) => break,
+                // What cannot be read cannot be counted either: the next one goes.
+                Err(error) => {
+                    self.pass_over(reading.part, now);
+                    return Err(error);
+                }
             }
         }
         reading.part.remove()?;
@@ -284,8 +294,7 @@ impl<D: Disk> Spool<D> {
         match reading.part.read_next() {
             Ok(Some(Met::Record(record))) => {
                 let Some(stored) = Stored::decode(&record) else {
-                    let bytes = record.len() as u64;
-                    let part = reading.part.path();
+                    let (part, bytes) = (reading.part.path(), record.len() as u64);
                     self.tell(SpoolStatus::Damaged { part, offset: 0, bytes });
                     return Ok(Next::Part);
                 };
@@ -305,24 +314,32 @@ impl<D: Disk> Spool<D> {
                 self.works();
                 Ok(Next::Part)
             }
-            // What a disk does not read now it may read later, from the beginning.
             Err(error) => {
-                self.unreadable.0.extend(self.reading.take().map(|reading| reading.part));
-                self.unreadable.1 = now + READ_AGAIN;
+                if let Some(Reading { part, .. }) = self.reading.take() {
+                    self.pass_over(part, now);
+                }
                 Err(error)
             }
         }
     }
 
-    fn take_part(&mut self, now: Instant) -> Result<Next, Error> {
+    /// What a disk does not read now it may read later, from the beginning.
+    fn pass_over(&mut self, part: PartReader<D>, now: Instant) {
+        self.unreadable.0.push(part);
+        self.unreadable.1 = now + READ_AGAIN;
+    }
+
+    /// The oldest part that nobody has. None at all while too many cannot be read.
+    fn take_oldest(&mut self, now: Instant) -> Result<Option<PartReader<D>>, Error> {
         let (unreadable, until) = &mut self.unreadable;
         if now >= *until {
             unreadable.clear();
         }
-        if unreadable.len() >= UNREADABLE {
-            return Ok(Next::Nothing);
-        }
-        match self.parts.take_oldest()? {
+        if unreadable.len() < UNREADABLE { self.parts.take_oldest() } else { Ok(None) }
+    }
+
+    fn take_part(&mut self, now: Instant) -> Result<Next, Error> {
+        match self.take_oldest(now)? {
             Some(part) => self.reading = Some(Reading { part, events: 0 }),
             // Its own is the last, so that all the others come first.
             None if self.writing.is_some() => self.writing = None,

@@ -265,6 +265,28 @@ fn of_the_parts_of_all_workers_the_oldest_go() {
 }
 
 #[test]
+fn a_part_that_the_disk_does_not_read_now_does_not_go_uncounted_to_make_room() {
+    let disk = SimDisk::new(1);
+    let first = |number| Node::new(number, small_batches).numbered_from(number * 1000).with_spool(&disk, 50_000);
+    let mut old = first(1);
+    old.add(500);
+    old.run(SECOND * 3, || {});
+    assert_eq!(old.finish(SECOND), Left::default());
+    let mut new = first(2);
+    disk.fail_reads(1);
+    new.add(1500);
+    new.run(SECOND * 5, || {});
+    assert_eq!(new.shipper.left(), Left::default());
+
+    let mut collector = Collector::new(&new.net, &address(1));
+    new.run(SECOND * 100, || collector.serve());
+
+    let gone = new.shipper.counters().spool_full_events.load(Relaxed);
+    assert!(gone > 0);
+    assert_eq!((collector.events().len() as u64 + gone, parts(&disk)), (2000, 0));
+}
+
+#[test]
 fn a_disk_that_fails_is_told_once_and_costs_no_event_while_there_is_memory() {
     let disk = SimDisk::new(1);
     disk.set_capacity(0);
