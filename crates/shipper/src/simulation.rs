@@ -1,7 +1,7 @@
 //! A network that lives in memory: it delays, cuts, refuses, swallows, and takes bytes in odd pieces.
 //! Everything is decided by the seed, and time is what the test says it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub struct Faults {
     pub swallow: f64,
     /// Bytes arrive after at most so long.
     pub latency: Duration,
+    /// Those that the collector sends, after at most so much longer.
+    pub answer_latency: Duration,
     /// Bytes under way to the collector at most; 0 means without limit.
     pub window: usize,
 }
@@ -37,14 +39,28 @@ pub struct SimNet {
 struct State {
     rng: Rng,
     now: Instant,
+    /// For addresses that have none of their own.
     faults: Faults,
-    listening: BTreeMap<String, Vec<Arc<Mutex<Pipe>>>>,
-    pipes: Vec<(String, Arc<Mutex<Pipe>>)>,
+    places: Vec<Place>,
+}
+
+/// An address, and what became of it.
+#[derive(Debug)]
+struct Place {
+    address: Address,
+    faults: Option<Faults>,
+    listens: bool,
+    /// Connections that were not accepted yet.
+    waiting: VecDeque<Arc<Mutex<Pipe>>>,
+    /// All there are.
+    pipes: Vec<Arc<Mutex<Pipe>>>,
 }
 
 /// Both directions of one connection.
 #[derive(Debug, Default)]
 struct Pipe {
+    /// The index of its place.
+    place: usize,
     up: Way,
     down: Way,
     hanging: bool,
@@ -87,19 +103,18 @@ impl Way {
 impl SimNet {
     /// A network at the moment `now` on which nobody listens.
     pub fn new(seed: u64, now: Instant) -> Self {
-        let state = State {
-            rng: Rng::with_seed(seed),
-            now,
-            faults: Faults::default(),
-            listening: BTreeMap::new(),
-            pipes: Vec::new(),
-        };
+        let state = State { rng: Rng::with_seed(seed), now, faults: Faults::default(), places: Vec::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// What goes wrong from now on.
+    /// What goes wrong from now on, wherever nothing else was set.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
+    }
+
+    /// What goes wrong from now on on the way to one address.
+    pub fn set_faults_at(&self, address: &Address, faults: Faults) {
+        self.state().place(address).1.faults = Some(faults);
     }
 
     /// Lets time pass.
@@ -109,30 +124,25 @@ impl SimNet {
 
     /// Somebody listens at `address` from now on.
     pub fn listen(&self, address: &Address) {
-        self.state().listening.entry(address.to_string()).or_default();
+        self.state().place(address).1.listens = true;
     }
 
-    /// Nobody listens at `address` any more, and its connections are cut.
+    /// Nobody listens at `address` any more, and its connections are cut: all but those that are half open, of
+    /// which neither side hears.
     pub fn shut(&self, address: &Address) {
-        let name = address.to_string();
         let mut state = self.state();
-        state.listening.remove(&name);
-        state.pipes.retain(|(at, pipe)| {
-            if *at == name {
-                lock(pipe).cut = true;
-            }
-            *at != name
-        });
+        let (_, place) = state.place(address);
+        place.listens = false;
+        place.waiting.clear();
+        for pipe in place.pipes.drain(..) {
+            let mut pipe = lock(&pipe);
+            pipe.cut = !pipe.swallowing;
+        }
     }
 
     /// The next connection that came to `address`.
     pub fn accept(&self, address: &Address) -> Option<SimPeer> {
-        let mut state = self.state();
-        let waiting = state.listening.get_mut(&address.to_string())?;
-        if waiting.is_empty() {
-            return None;
-        }
-        let pipe = waiting.remove(0);
+        let pipe = self.state().place(address).1.waiting.pop_front()?;
         Some(SimPeer { net: self.clone(), pipe })
     }
 
@@ -152,12 +162,26 @@ impl Clock for SimNet {
 }
 
 impl State {
+    fn place(&mut self, address: &Address) -> (usize, &mut Place) {
+        let known = self.places.iter().position(|place| place.address == *address);
+        let index = known.unwrap_or_else(|| {
+            let (waiting, pipes) = Default::default();
+            self.places.push(Place { address: address.clone(), faults: None, listens: false, waiting, pipes });
+            self.places.len() - 1
+        });
+        (index, &mut self.places[index])
+    }
+
+    fn faults(&self, place: usize) -> Faults {
+        self.places[place].faults.unwrap_or(self.faults)
+    }
+
     fn happens(&mut self, chance: f64) -> bool {
         self.rng.f64() < chance
     }
 
-    fn arrival(&mut self) -> Instant {
-        self.now + self.faults.latency.mul_f64(self.rng.f64())
+    fn arrival(&mut self, latency: Duration) -> Instant {
+        self.now + latency.mul_f64(self.rng.f64())
     }
 }
 
@@ -169,19 +193,22 @@ impl Net for SimNet {
     type Conn = SimConn;
 
     fn connect(&mut self, address: &Address) -> io::Result<SimConn> {
-        let name = address.to_string();
         let mut state = self.state();
-        let refuse = state.faults.refuse;
-        if !state.listening.contains_key(&name) || state.happens(refuse) {
+        let (index, place) = state.place(address);
+        let listens = place.listens;
+        let Faults { refuse, hang, swallow, .. } = state.faults(index);
+        if !listens || state.happens(refuse) {
             return Err(ErrorKind::ConnectionRefused.into());
         }
-        let Faults { hang, swallow, .. } = state.faults;
-        let pipe = Pipe { hanging: state.happens(hang), swallowing: state.happens(swallow), ..Pipe::default() };
-        let (dead, pipe) = (pipe.hanging || pipe.swallowing, Arc::new(Mutex::new(pipe)));
-        if !dead && let Some(waiting) = state.listening.get_mut(&name) {
-            waiting.push(Arc::clone(&pipe));
+        let (hanging, swallowing) = (state.happens(hang), state.happens(swallow));
+        let pipe = Arc::new(Mutex::new(Pipe { place: index, hanging, swallowing, ..Pipe::default() }));
+        let place = &mut state.places[index];
+        if !hanging && !swallowing {
+            place.waiting.push_back(Arc::clone(&pipe));
         }
-        state.pipes.push((name, Arc::clone(&pipe)));
+        // Those that both sides left.
+        place.pipes.retain(|pipe| Arc::strong_count(pipe) > 1);
+        place.pipes.push(Arc::clone(&pipe));
         Ok(SimConn { net: self.clone(), pipe })
     }
 }
@@ -198,7 +225,7 @@ impl SimConn {
     fn operate<T>(&self, run: impl FnOnce(&mut State, &mut Pipe) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.net.state();
         let mut pipe = lock(&self.pipe);
-        let chance = state.faults.cut;
+        let chance = state.faults(pipe.place).cut;
         if !pipe.cut && state.happens(chance) {
             pipe.cut = true;
             // What is under way arrives in part.
@@ -220,7 +247,8 @@ impl Conn for SimConn {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.operate(|state, pipe| {
-            let room = match state.faults.window {
+            let faults = state.faults(pipe.place);
+            let room = match faults.window {
                 0 => usize::MAX,
                 window => window.saturating_sub(pipe.up.bytes),
             };
@@ -232,7 +260,7 @@ impl Conn for SimConn {
             if pipe.swallowing {
                 pipe.up.bytes += size;
             } else {
-                let at = state.arrival();
+                let at = state.arrival(faults.latency);
                 pipe.up.push(at, bytes.get(..size).unwrap_or_default());
             }
             Ok(size)
@@ -283,8 +311,10 @@ impl SimPeer {
     /// Sends to the node.
     pub fn write(&mut self, bytes: &[u8]) {
         let mut state = self.net.state();
-        let at = state.arrival();
-        lock(&self.pipe).down.push(at, bytes);
+        let mut pipe = lock(&self.pipe);
+        let Faults { latency, answer_latency, .. } = state.faults(pipe.place);
+        let at = state.arrival(latency + answer_latency);
+        pipe.down.push(at, bytes);
     }
 }
 

@@ -50,7 +50,7 @@ impl Schedule {
             cut: rarely(0.2),
             swallow: rarely(0.5),
             latency: Duration::from_millis((rarely(1.0) * 500.0) as u64),
-            window: 0,
+            ..Faults::default()
         };
         self.acks_given = 1.0 - rarely(1.0);
         self.wrong_acks = rarely(0.3);

@@ -97,10 +97,14 @@ impl SimDisk {
     pub fn crash(&self) {
         let mut state = self.state();
         let State { rng, files, visible, durable, .. } = &mut *state;
-        for file in files.iter_mut() {
+        for file in files.iter_mut().filter(|file| !file.pending.is_empty()) {
             let kept = rng.usize(0..=file.pending.len());
-            for change in file.pending.drain(..).take(kept) {
+            for change in file.pending.drain(..kept) {
                 change.apply(&mut file.durable);
+            }
+            if let Some(Change::Write(offset, mut bytes)) = file.pending.drain(..).next() {
+                bytes.truncate(rng.usize(0..=bytes.len()));
+                Change::Write(offset, bytes).apply(&mut file.durable);
             }
         }
         for (name, &index) in visible.iter() {
@@ -109,10 +113,14 @@ impl SimDisk {
             }
         }
         durable.retain(|name, _| visible.contains_key(name) || rng.bool());
-        for file in files.iter_mut() {
-            file.visible = file.durable.clone();
+        visible.clone_from(durable);
+        for (index, file) in files.iter_mut().enumerate() {
+            if visible.values().any(|&used| used == index) {
+                file.visible.clone_from(&file.durable);
+            } else {
+                *file = SimFile::default();
+            }
         }
-        *visible = durable.clone();
         state.end_life();
     }
 
@@ -126,6 +134,11 @@ impl SimDisk {
     /// [`kill`](Self::kill).
     pub fn power_off_after(&self, operations: u64) {
         self.state().power = Some(operations);
+    }
+
+    /// Lets operations work again. Whoever met failures is as good as dead; others go on.
+    pub fn restore_power(&self) {
+        self.state().power = None;
     }
 
     /// Room for all files together.
@@ -158,10 +171,21 @@ impl SimDisk {
         self.state().syncs
     }
 
+    /// Bytes in all files.
+    pub fn used(&self) -> u64 {
+        self.state().used()
+    }
+
     /// The names of all files, and their lengths.
     pub fn files(&self) -> Vec<(String, usize)> {
         let state = self.state();
         state.visible.iter().map(|(name, &index)| (name.clone(), state.files[index].visible.len())).collect()
+    }
+
+    /// What a power cut leaves of a file at least; nothing when there is none of that name.
+    pub fn durable(&self, name: &str) -> Vec<u8> {
+        let state = self.state();
+        state.visible.get(name).map(|&index| state.files[index].durable.clone()).unwrap_or_default()
     }
 
     /// Changes one byte of a file, durably, as a decaying disk does.
@@ -390,14 +414,11 @@ impl DiskFile for SimHandle {
             fits = state.rng.usize(0..=fits);
             failure = Some(io::Error::other("injected failure of a write"));
         }
-        // In pieces, so that a power cut can tear one write.
-        let mut at = 0;
-        while at < fits {
-            let size = state.rng.usize(1..=fits - at);
-            let change = Change::Write(offset + at as u64, bytes[at..at + size].to_vec());
-            change.apply(&mut state.files[self.index].visible);
-            state.files[self.index].pending.push(change);
-            at += size;
+        if fits > 0 {
+            let change = Change::Write(offset, bytes[..fits].to_vec());
+            let file = &mut state.files[self.index];
+            change.apply(&mut file.visible);
+            file.pending.push(change);
         }
         failure.map_or(Ok(()), Err)
     }

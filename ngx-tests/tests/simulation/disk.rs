@@ -1,43 +1,42 @@
-//! The disk of a node, on which its workers keep what the collector does not take, and what a careless one
-//! would do.
+//! A simulated disk, and what careless code would make of it.
 
 use std::io;
 
 use spool::simulation::{SimDisk, SimHandle, SimLock};
 use spool::{Disk, DiskFile};
 
-use crate::world::Plant;
+use crate::plant::Plant;
 
 /// A simulated disk that may have a bug. Clones are the same disk.
 #[derive(Clone)]
-pub struct NodeDisk {
+pub struct PlantedDisk {
     pub disk: SimDisk,
     plant: Plant,
 }
 
 /// An open file on it.
-pub struct NodeFile {
+pub struct PlantedFile {
     file: SimHandle,
     plant: Plant,
 }
 
-impl NodeDisk {
-    pub fn new(seed: u64, plant: Plant) -> Self {
+impl PlantedDisk {
+    pub fn of_node(seed: u64, plant: Plant) -> Self {
         Self { disk: SimDisk::new(seed), plant }
     }
 
-    /// Bytes in all files.
-    pub fn bytes(&self) -> u64 {
-        self.disk.files().iter().map(|(_, length)| *length as u64).sum()
+    pub fn of_collector(seed: u64, plant: Plant) -> Self {
+        let plant = if plant == Plant::LogWithoutSync { Plant::StoreWithoutSync } else { Plant::Nothing };
+        Self { disk: SimDisk::new(seed), plant }
     }
 
-    fn file(&self, file: SimHandle) -> NodeFile {
-        NodeFile { file, plant: self.plant }
+    fn file(&self, file: SimHandle) -> PlantedFile {
+        PlantedFile { file, plant: self.plant }
     }
 }
 
-impl Disk for NodeDisk {
-    type File = NodeFile;
+impl Disk for PlantedDisk {
+    type File = PlantedFile;
     type Lock = SimLock;
 
     fn name(&self) -> String {
@@ -52,19 +51,19 @@ impl Disk for NodeDisk {
         self.disk.list()
     }
 
-    fn create(&self, name: &str) -> io::Result<NodeFile> {
+    fn create(&self, name: &str) -> io::Result<PlantedFile> {
         self.disk.create(name).map(|file| self.file(file))
     }
 
-    fn open(&self, name: &str) -> io::Result<NodeFile> {
+    fn open(&self, name: &str) -> io::Result<PlantedFile> {
         self.disk.open(name).map(|file| self.file(file))
     }
 
-    fn create_taken(&self, name: &str) -> io::Result<NodeFile> {
+    fn create_taken(&self, name: &str) -> io::Result<PlantedFile> {
         self.disk.create_taken(name).map(|file| self.file(file))
     }
 
-    fn open_taken(&self, name: &str) -> io::Result<Option<NodeFile>> {
+    fn open_taken(&self, name: &str) -> io::Result<Option<PlantedFile>> {
         let file = match self.plant {
             Plant::TakeWhatOthersHave => Some(self.disk.open(name)?),
             _ => self.disk.open_taken(name)?,
@@ -92,7 +91,7 @@ impl Disk for NodeDisk {
     }
 }
 
-impl DiskFile for NodeFile {
+impl DiskFile for PlantedFile {
     fn len(&self) -> io::Result<u64> {
         let length = self.file.len()?;
         Ok(if self.plant == Plant::SkipLastRecord { length.saturating_sub(1) } else { length })

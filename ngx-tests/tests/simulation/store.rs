@@ -1,194 +1,241 @@
-//! A store that loses in a crash what was not checkpointed, each day for itself, as day files do.
+//! A store that keeps what tells requests apart and nothing else, and loses in a crash what was not checkpointed,
+//! each day for itself, as day files do.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use collector::endpoints::{Endpoints, Figures, ShapeId};
-use collector::model::{CommonValue, Day, Id, Micros, Request, SessionPart};
-use collector::store::memory::MemoryStore;
+use collector::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 use collector::store::{
-    Batch, CommonQuery, Position, RequestsPage, RequestsQuery, Resume, SeqSet, SessionsQuery, Store, StoreError,
-    TailQuery, Tailed,
+    Batch, CommonQuery, Position, RelatedQuery, RequestsPage, RequestsQuery, Resume, SeqRange, SeqSet, SessionsQuery,
+    Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
 };
 use fastrand::Rng;
 
-#[derive(Default)]
+use crate::plant::Plant;
+
 pub struct SimStore {
-    inner: MemoryStore,
-    history: Mutex<History>,
-    /// A bug put in on purpose: duplicates are not told after a restart.
-    forgets_seqs: bool,
+    state: Mutex<State>,
+    endpoints: Arc<Endpoints>,
+    plant: Plant,
 }
 
-/// What was applied, to be applied again in part.
-#[derive(Clone, Default)]
-struct History {
-    batches: Vec<Batch>,
-    /// So many of them are checkpointed.
-    safe: usize,
-    /// What the last checkpoint said.
+#[derive(Default)]
+struct State {
+    days: BTreeMap<Day, DayFile>,
+    /// Applied in this life.
+    position: Position,
+    /// What the last checkpoint said: a restart goes on there.
     complete: Position,
+    /// Days of the next batch after which the process dies.
+    interrupt_after: Option<usize>,
+}
+
+/// One day: what a power cut leaves, and what was applied since, of which it leaves the first so many.
+#[derive(Default)]
+struct DayFile {
+    safe: Content,
+    later: Vec<Content>,
+}
+
+#[derive(Default)]
+struct Content {
+    ids: Vec<Id>,
+    seqs: Vec<SeqRange>,
+    applied: Position,
+    newest: Option<Micros>,
+}
+
+impl DayFile {
+    fn contents(&self) -> impl Iterator<Item = &Content> {
+        std::iter::once(&self.safe).chain(&self.later)
+    }
+
+    fn applied(&self) -> Position {
+        self.later.last().unwrap_or(&self.safe).applied
+    }
+
+    fn make_safe(&mut self) {
+        for later in self.later.drain(..) {
+            self.safe.ids.extend(later.ids);
+            self.safe.seqs.extend(later.seqs);
+            self.safe.applied = later.applied;
+            self.safe.newest = self.safe.newest.max(later.newest);
+        }
+    }
 }
 
 impl SimStore {
-    pub fn new(forgets_seqs: bool) -> Self {
-        Self { forgets_seqs, ..Self::default() }
+    pub fn new(plant: Plant) -> Self {
+        Self { state: Mutex::default(), endpoints: Arc::default(), plant }
     }
 
-    /// The store as the next process finds it. After a power cut each day kept a part of what was
+    /// Makes it the store that the next process finds. After a power cut each day kept a part of what was
     /// not checkpointed; after a kill all of it.
-    pub fn after_crash(&self, rng: &mut Rng, power_cut: bool) -> Self {
-        let History { batches, safe, complete } = self.history().clone();
-        let (safe_batches, later) = batches.split_at(safe);
-        let inner = MemoryStore::default();
-        let apply = |batch: &Batch| inner.apply(batch).expect("the memory store takes what it took before");
-        safe_batches.iter().for_each(apply);
-        // A store that was restarted has days that got beyond its checkpoint.
-        apply(&Batch { from: complete, to: complete, ..Batch::default() });
-        inner.checkpoint().expect("the memory store checkpoints");
-        let mut kept: BTreeMap<Day, usize> = BTreeMap::new();
-        for day in later.iter().flat_map(|batch| batch.days.keys()) {
-            kept.entry(*day).or_insert_with(|| if power_cut { rng.usize(0..=later.len()) } else { later.len() });
+    pub fn crash(&self, rng: &mut Rng, power_cut: bool) {
+        let mut state = self.state();
+        state.position = state.complete;
+        state.interrupt_after = None;
+        if power_cut {
+            for day in state.days.values_mut().filter(|day| !day.later.is_empty()) {
+                day.later.truncate(rng.usize(0..=day.later.len()));
+                day.make_safe();
+            }
         }
-        let mut survived = safe_batches.to_vec();
-        for (number, batch) in later.iter().enumerate() {
-            let mut batch = batch.clone();
-            batch.days.retain(|day, _| number < kept[day]);
-            apply(&batch);
-            survived.push(batch);
-        }
-        inner.restart();
-        let history = Mutex::new(History { batches: survived, safe, complete });
-        Self { inner, history, forgets_seqs: self.forgets_seqs }
     }
 
     /// Lets the process die in the middle of the next batch.
     pub fn interrupt_after(&self, days: usize) {
-        self.inner.interrupt_after(days);
+        self.state().interrupt_after = Some(days);
     }
 
     /// The ids of all rows, each as often as it is there.
     pub fn ids(&self) -> Vec<Id> {
-        self.inner.all_rows().into_iter().map(|row| row.request.id).collect()
+        let state = self.state();
+        let contents = state.days.values().flat_map(DayFile::contents);
+        contents.flat_map(|content| content.ids.iter().copied()).collect()
     }
 
-    fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The numbers that were taken.
+    pub fn seqs(&self) -> SeqSet {
+        let mut seqs = SeqSet::default();
+        let state = self.state();
+        let contents = state.days.values().flat_map(DayFile::contents);
+        contents.for_each(|content| seqs.union(content.seqs.iter().copied()));
+        seqs
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for SimStore {
     fn resume(&self) -> Result<Resume, StoreError> {
-        let mut resume = self.inner.resume()?;
-        if self.forgets_seqs {
-            resume.seqs = SeqSet::default();
-        }
-        Ok(resume)
+        let seqs = if self.plant == Plant::ForgetSeqs { SeqSet::default() } else { self.seqs() };
+        let state = self.state();
+        let days: BTreeMap<_, _> = state.days.iter().map(|(&day, file)| (day, file.applied())).collect();
+        let complete = match self.plant {
+            Plant::ResumeAtNewestDay => days.values().copied().fold(state.position, Position::max),
+            _ => state.position,
+        };
+        Ok(Resume { complete, days, seqs })
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
-        let applied = self.inner.apply(batch);
-        let mut batch = batch.clone();
-        if applied.is_err() {
-            // It broke off after some of the days: those whose position moved on.
-            let days = self.inner.resume()?.days;
-            batch.days.retain(|day, _| days.get(day) == Some(&batch.to));
+        let mut state = self.state();
+        let interrupt_after = state.interrupt_after.take();
+        for (written, (&day, new)) in batch.days.iter().enumerate() {
+            if interrupt_after == Some(written) {
+                return Err(StoreError::Fatal { doing: "applying a batch".into(), reason: "interrupted".into() });
+            }
+            let file = state.days.entry(day).or_default();
+            let applied = file.applied();
+            let rows = new.rows.iter().filter(|row| row.arrival.pos >= applied);
+            let (ids, times): (Vec<_>, Vec<_>) = rows.map(|row| (row.request.id, row.request.ts)).unzip();
+            let (seqs, newest) = (new.seqs.clone(), times.into_iter().max());
+            file.later.push(Content { ids, seqs, applied: applied.max(batch.to), newest });
         }
-        self.history().batches.push(batch);
-        applied
+        state.position = batch.to;
+        Ok(())
     }
 
     fn checkpoint(&self) -> Result<Position, StoreError> {
-        let mut history = self.history();
-        history.safe = history.batches.len();
-        history.complete = self.inner.checkpoint()?;
-        Ok(history.complete)
-    }
-
-    fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError> {
-        for batch in &mut self.history().batches {
-            batch.days = batch.days.split_off(&day);
-        }
-        self.inner.forget_before(day)
-    }
-
-    fn rows_by_day(&self) -> BTreeMap<Day, u64> {
-        self.inner.rows_by_day()
-    }
-
-    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
-        self.inner.figures(day)
-    }
-
-    fn endpoints(&self) -> Arc<Endpoints> {
-        self.inner.endpoints()
+        let mut state = self.state();
+        state.days.values_mut().for_each(DayFile::make_safe);
+        state.complete = state.position;
+        Ok(state.complete)
     }
 
     fn position(&self) -> Position {
-        self.inner.position()
+        self.state().position
+    }
+
+    fn forget_before(&self, day: Day) -> Result<Vec<Day>, StoreError> {
+        let mut state = self.state();
+        let kept = state.days.split_off(&day);
+        Ok(std::mem::replace(&mut state.days, kept).into_keys().collect())
     }
 
     fn newest(&self) -> Option<Micros> {
-        self.inner.newest()
+        self.state().days.values().flat_map(DayFile::contents).filter_map(|content| content.newest).max()
     }
 
     fn rows(&self) -> u64 {
-        self.inner.rows()
+        self.state().days.values().flat_map(DayFile::contents).map(|content| content.ids.len() as u64).sum()
     }
 
-    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
-        self.inner.sessions(query)
-    }
-
-    fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
-        self.inner.common_values(query)
-    }
-
-    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
-        self.inner.count_sessions(query)
-    }
-
-    fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
-        self.inner.parts(session, as_of)
-    }
-
-    fn requests(&self, query: &RequestsQuery) -> Result<RequestsPage, StoreError> {
-        self.inner.requests(query)
-    }
-
-    fn count_requests(&self, query: &RequestsQuery) -> Result<u64, StoreError> {
-        self.inner.count_requests(query)
-    }
-
-    fn known(&self, ids: &[Id]) -> Result<HashSet<Id>, StoreError> {
-        self.inner.known(ids)
-    }
-
-    fn request(&self, id: Id) -> Result<Option<Request>, StoreError> {
-        self.inner.request(id)
-    }
-
-    fn tail(&self, query: &TailQuery) -> Result<Tailed, StoreError> {
-        self.inner.tail(query)
-    }
-
-    fn behind(&self, query: &TailQuery) -> Result<usize, StoreError> {
-        self.inner.behind(query)
-    }
-
-    fn stats(&self, query: &collector::store::StatsQuery) -> Result<collector::store::Stats, StoreError> {
-        self.inner.stats(query)
-    }
-
-    fn stories(&self, query: &collector::store::StoryQuery) -> Result<collector::store::Stories, StoreError> {
-        self.inner.stories(query)
-    }
-
-    fn related(&self, query: &collector::store::RelatedQuery) -> Result<Vec<collector::model::Related>, StoreError> {
-        self.inner.related(query)
+    fn endpoints(&self) -> Arc<Endpoints> {
+        Arc::clone(&self.endpoints)
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        self.inner.check()
+        Ok(())
     }
+
+    fn rows_by_day(&self) -> BTreeMap<Day, u64> {
+        BTreeMap::new()
+    }
+
+    fn sessions(&self, _: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+        not_kept()
+    }
+
+    fn count_sessions(&self, _: &SessionsQuery) -> Result<u64, StoreError> {
+        not_kept()
+    }
+
+    fn parts(&self, _: Id, _: Position) -> Result<Vec<SessionPart>, StoreError> {
+        not_kept()
+    }
+
+    fn requests(&self, _: &RequestsQuery) -> Result<RequestsPage, StoreError> {
+        not_kept()
+    }
+
+    fn count_requests(&self, _: &RequestsQuery) -> Result<u64, StoreError> {
+        not_kept()
+    }
+
+    fn known(&self, _: &[Id]) -> Result<HashSet<Id>, StoreError> {
+        not_kept()
+    }
+
+    fn request(&self, _: Id) -> Result<Option<Request>, StoreError> {
+        not_kept()
+    }
+
+    fn common_values(&self, _: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
+        not_kept()
+    }
+
+    fn tail(&self, _: &TailQuery) -> Result<Tailed, StoreError> {
+        not_kept()
+    }
+
+    fn behind(&self, _: &TailQuery) -> Result<usize, StoreError> {
+        not_kept()
+    }
+
+    fn figures(&self, _: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+        not_kept()
+    }
+
+    fn stats(&self, _: &StatsQuery) -> Result<Stats, StoreError> {
+        not_kept()
+    }
+
+    fn stories(&self, _: &StoryQuery) -> Result<Stories, StoreError> {
+        not_kept()
+    }
+
+    fn related(&self, _: &RelatedQuery) -> Result<Vec<Related>, StoreError> {
+        not_kept()
+    }
+}
+
+/// The answer to every question about requests.
+fn not_kept<T>() -> Result<T, StoreError> {
+    let doing = "looking for requests".to_owned();
+    Err(StoreError::Failed { doing, reason: "the simulated store keeps only what tells them apart".into() })
 }

@@ -1,113 +1,50 @@
-//! One schedule: workers of a node that end, are killed, or lose their machine, a collector that crashes and comes
-//! back, and what must hold all the time.
-//!
-//! - A worker counts an event as safe only when the collector has promised it.
-//! - In the end, when everything works again, every event that was not dropped is in the store
-//!   exactly once, and those that are missing are as many as the workers counted: what they held in memory
-//!   when they went, and what the spool had no room for.
-//! - The spool stays within its limit, and is empty in the end.
-//! - What the collector promised is in the store, whatever became of the worker.
-//! - Work goes on after every fault.
+//! One schedule: workers of a node that end, are killed, or lose their machine; collectors that crash and come back;
+//! and in the end, when nothing goes wrong any more, time to make good.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use collector::metrics::AsideReason;
 use collector::model::{Id, Micros};
 use fastrand::Rng;
-use shipper::simulation::{Faults, SimNet};
+use shipper::simulation::SimNet;
 use shipper::{Address, Clock};
-use spool::simulation::SimDisk;
 
-use crate::node_disk::NodeDisk;
-use crate::server::{Died, Server};
-use crate::store::SimStore;
-use crate::worker::{Counts, Kind, NodeSpool, Past, Worker};
+use crate::collector::{Died, Machine, Now};
+use crate::damage::Damage;
+use crate::disk::PlantedDisk;
+use crate::plant::Plant;
+use crate::promises::Promises;
+use crate::report::{Least, Report};
+use crate::worker::{Birth, NodeSpool, Past, Worker};
 
-/// A bug put in on purpose, to see that the schedules find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {
-    Nothing,
-    AckBeforeSync,
-    AckRefused,
-    ReleaseBeforeCheckpoint,
-    ForgetSeqs,
-    /// The memory of a batch is given back before its bytes are on the node's disk.
-    StoreWithoutSync,
-    /// The same for the name of its file.
-    ForgetNames,
-    /// A part is read while another worker writes or reads it.
-    TakeWhatOthersHave,
-    /// A part is removed when it is read, not when it is acknowledged.
-    RemoveBeforeAck,
-    /// Who takes a part over stops before its end.
-    SkipLastRecord,
-}
-
-/// What a schedule met.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    pub served: u64,
-    pub stored: u64,
-    pub crashes: u64,
-    pub power_cuts: u64,
-    pub cut_logs: u64,
-    pub resent: u64,
-    pub duplicates: u64,
-    pub dropped: u64,
-    pub left: u64,
-    pub discarded: u64,
-    pub aside: u64,
-    pub kills: u64,
-    pub node_crashes: u64,
-    pub spooled: u64,
-    pub fetched: u64,
-    pub spool_full: u64,
-}
-
-impl Report {
-    pub fn add(&mut self, other: &Self) {
-        self.served += other.served;
-        self.stored += other.stored;
-        self.crashes += other.crashes;
-        self.power_cuts += other.power_cuts;
-        self.cut_logs += other.cut_logs;
-        self.resent += other.resent;
-        self.duplicates += other.duplicates;
-        self.dropped += other.dropped;
-        self.left += other.left;
-        self.discarded += other.discarded;
-        self.aside += other.aside;
-        self.kills += other.kills;
-        self.node_crashes += other.node_crashes;
-        self.spooled += other.spooled;
-        self.fetched += other.fetched;
-        self.spool_full += other.spool_full;
-    }
-}
+/// How long nothing may move on after the last fault. A worker leaves a part that it could not read alone for a
+/// minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
-    rng: Rng,
-    net: SimNet,
+    pub rng: Rng,
+    pub net: SimNet,
     begin: Instant,
-    /// Wall clock at `begin`.
+    /// Wall clock at `begin`, and how far that of the node is off, in microseconds.
     wall: Micros,
-    address: Address,
-    disk: SimDisk,
-    store: Arc<SimStore>,
-    server: Option<Server>,
+    pub node_clock_error: i64,
+    pub machines: Vec<Machine>,
     /// The workers' disk; `None` in schedules without a spool.
-    spool: Option<NodeSpool>,
+    pub spool: Option<NodeSpool>,
     /// Bytes in it after the last power cut, in which parts that were removed may have come back.
-    revived: u64,
-    workers: Vec<Worker>,
-    ended: Vec<Past>,
-    /// What the collector acknowledged.
-    promised: BTreeSet<Id>,
+    pub revived: u64,
+    pub workers: Vec<Worker>,
+    pub ended: Vec<Past>,
+    /// Of the newest worker.
+    serial: u64,
+    pub promises: Promises,
+    pub damage: Damage,
+    /// Workers live on and their disk keeps what it has: all that they count can be told exactly.
+    pub calm: bool,
     plant: Plant,
-    report: Report,
+    pub report: Report,
+    pub least: Least,
 }
 
 impl World {
@@ -115,106 +52,211 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let begin = Instant::now();
         let net = SimNet::new(rng.u64(..), begin);
-        let address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
         let wall = Micros(20_000 * 86_400_000_000 + rng.i64(0..86_400_000_000));
+        let collectors = [1, 1, 1, 2, 2, 3][rng.usize(0..6)];
+        let address = |at| Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, at)));
+        let machines = (1..=collectors).map(|at| Machine::new(address(at), rng.u64(..), begin, plant)).collect();
         let spool = (rng.u32(0..4) > 0).then(|| NodeSpool {
-            disk: NodeDisk::new(rng.u64(..), plant),
-            max_bytes: if rng.bool() { rng.u64(5_000..100_000) } else { 1 << 22 },
+            disk: PlantedDisk::of_node(rng.u64(..), plant),
+            max_bytes: if rng.bool() { rng.u64(5_000..50_000) } else { 1 << 22 },
         });
-        let mut workers = Vec::new();
-        for _ in 0..rng.usize(1..4) {
-            workers.push(Worker::new(&net, &mut rng, &address, spool.as_ref(), wall));
-        }
-        let disk = SimDisk::new(rng.u64(..));
-        let store = Arc::new(SimStore::new(plant == Plant::ForgetSeqs));
-        let (ended, promised, report) = (Vec::new(), BTreeSet::new(), Report::default());
-        let (server, revived) = (None, 0);
-        Self {
+        let calm = rng.u32(0..4) == 0;
+        let mut world = Self {
             rng,
             net,
             begin,
             wall,
-            address,
-            disk,
-            store,
-            server,
+            node_clock_error: 0,
+            machines,
             spool,
-            revived,
-            workers,
-            ended,
-            promised,
+            revived: 0,
+            workers: Vec::new(),
+            ended: Vec::new(),
+            serial: 0,
+            promises: Promises::of(collectors.into()),
+            damage: Damage::default(),
+            calm,
             plant,
-            report,
+            report: Report::default(),
+            least: Least { steps: 0, faults: 0 },
+        };
+        for _ in 0..world.rng.usize(1..4) {
+            let worker = world.new_worker(None);
+            world.workers.push(worker);
         }
+        world
     }
 
-    pub fn run(mut self) -> Result<Report, String> {
-        for _ in 0..self.rng.usize(3..10) {
+    pub fn run(&mut self) -> Result<(), String> {
+        // By clocks that are right, before anything is stored.
+        (0..self.machines.len()).for_each(|at| self.start(at));
+        for _ in 0..self.rng.usize(4..6) {
             self.change_weather();
-            for _ in 0..self.rng.usize(10..80) {
-                self.tick()?;
+            for _ in 0..self.rng.usize(50..60) {
+                self.live();
+                self.step(false)?;
             }
         }
         self.heal();
+        self.wait_for_all()?;
+        self.settle()?;
+        self.check_end()?;
+        let fingerprint = self.fingerprint();
+        self.report.end(self.least, fingerprint);
+        Ok(())
+    }
+
+    /// The wall clock of the node.
+    pub fn node_wall(&self) -> Micros {
+        self.now(self.node_clock_error).wall
+    }
+
+    /// The clocks of a machine whose wall clock is off by `error`.
+    fn now(&self, error: i64) -> Now {
+        let monotonic = self.net.now().duration_since(self.begin);
+        let passed = i64::try_from(monotonic.as_micros()).unwrap_or(i64::MAX);
+        Now { wall: Micros(self.wall.0 + passed + error), monotonic }
+    }
+
+    /// A worker, in the place of one with that instance.
+    pub fn new_worker(&mut self, before: Option<[u8; 8]>) -> Worker {
+        // From 1: a request whose id is all zeros counts as one without.
+        self.serial += 1;
+        let birth = Birth {
+            net: &self.net,
+            collectors: self.machines.iter().map(|machine| machine.address.clone()).collect(),
+            spool: self.spool.as_ref(),
+            wall: self.node_wall(),
+            serial: self.serial,
+            before,
+            plant: self.plant,
+        };
+        Worker::new(&mut self.rng, birth)
+    }
+
+    /// What happens by itself while time goes on: requests, and ends of processes and machines.
+    fn live(&mut self) {
+        let wall = self.node_wall();
+        for at in 0..self.workers.len() {
+            let (rng, worker) = (&mut self.rng, &mut self.workers[at]);
+            if rng.f64() < 0.1 {
+                let count = if rng.f64() < 0.05 { rng.u64(0..150) } else { rng.u64(0..8) };
+                worker.serve(count, wall, rng);
+            }
+            if rng.f64() < 0.01 {
+                worker.report(wall);
+            }
+            match self.rng.u32(0..1000) {
+                _ if self.calm => {}
+                0..4 => self.replace_worker(at),
+                4..7 => self.kill_worker(at),
+                _ => {}
+            }
+        }
+        if self.rng.u32(0..1000) < 3 && !self.calm {
+            self.crash_node();
+        }
+        let at = self.rng.usize(0..self.machines.len());
+        match self.rng.u32(0..1000) {
+            0..7 => self.crash(at, true),
+            7..14 => self.crash(at, false),
+            _ => {}
+        }
+    }
+
+    /// Everything that runs takes a step, and time goes on. After the last fault collectors work at once, and time
+    /// goes faster.
+    fn step(&mut self, well: bool) -> Result<(), String> {
+        self.least.steps += 1;
+        let now = self.net.now();
+        for worker in self.workers.iter_mut().filter(|worker| worker.stalled <= now) {
+            worker.step(&self.net);
+        }
+        for at in 0..self.machines.len() {
+            self.run_machine(at, well);
+        }
+        self.check_always()?;
+        let pause = self.rng.u64(1..if well { 400 } else { 150 });
+        self.net.advance(Duration::from_millis(pause));
+        Ok(())
+    }
+
+    fn run_machine(&mut self, at: usize, well: bool) {
+        let machine = &self.machines[at];
+        if machine.stalled > self.net.now() {
+            return;
+        }
+        if machine.process.is_none() {
+            if well || self.rng.f64() < 0.1 {
+                self.start(at);
+            }
+        } else if self.work(at, well).is_err() {
+            // A dying machine takes the disk's cache along, a dying process does not.
+            let power_cut = self.rng.bool();
+            self.crash(at, power_cut);
+        }
+    }
+
+    /// A collector's threads, each at its own pace.
+    fn work(&mut self, at: usize, well: bool) -> Result<(), Died> {
+        let (now, time) = (self.now(self.machines[at].clock_error), self.net.now());
+        let Self { rng, net, machines, promises, .. } = self;
+        let machine = &mut machines[at];
+        let store_stalls = machine.store_stalled > time;
+        let mut promised = Vec::new();
+        let turns = if well { 4 } else { rng.usize(1..5) };
+        for turn in 0..turns {
+            let job = if well { [0, 8, 13, 19][turn] } else { rng.u32(0..20) };
+            let Some(process) = &mut machine.process else { break };
+            let done = match job {
+                0..8 => {
+                    if machine.wrong_acks > 0.0 && rng.f64() < machine.wrong_acks {
+                        process.mislead(rng);
+                    }
+                    process.receive(net, &machine.address, now.wall, promises)
+                }
+                8..13 => process.sync(&mut promised),
+                13..19 if store_stalls => Ok(()),
+                13..19 => process.apply(rng),
+                _ => machine.maintain(now),
+            };
+            // Said is said, even if it dies of the next thing.
+            promises.give(at, &promised);
+            promised.clear();
+            done?;
+        }
+        Ok(())
+    }
+
+    pub fn start(&mut self, at: usize) {
+        let now = self.now(self.machines[at].clock_error);
+        let machine = &mut self.machines[at];
+        match machine.start(now) {
+            Ok(cut) => {
+                self.report.count("log ends cut", u64::from(cut > 0));
+                self.net.listen(&machine.address);
+            }
+            // Still without power or room: the next start may do better.
+            Err(Died(_)) => self.crash(at, true),
+        }
+    }
+
+    /// Until nothing waits in memory or on the node's disk.
+    fn wait_for_all(&mut self) -> Result<(), String> {
         let mut least = u64::MAX;
         let mut deadline = self.net.now();
         while self.waiting() > 0 {
-            self.advance()?;
+            self.step(true)?;
             // What waits on the disk comes one chunk after the other.
             if self.waiting() < least {
                 least = self.waiting();
-                deadline = self.net.now() + Duration::from_secs(120);
+                deadline = self.net.now() + PATIENCE;
             }
             if self.net.now() > deadline {
                 return Err("nothing moves on after all faults have ended".into());
             }
         }
-        // Whatever only seemed to be safe is gone after this.
-        self.crash(true);
-        self.start();
-        let server = self.server.as_mut().ok_or("the collector does not start when all is well")?;
-        server.apply_all().map_err(|Died(reason)| format!("the log is not applied: {reason}"))?;
-        self.check_end()?;
-        self.count_server();
-        Ok(self.report)
-    }
-
-    fn now(&self) -> Micros {
-        let passed = self.net.now().duration_since(self.begin);
-        Micros(self.wall.0 + i64::try_from(passed.as_micros()).unwrap_or(i64::MAX))
-    }
-
-    fn change_weather(&mut self) {
-        let rng = &mut self.rng;
-        let mut rarely = |chance: f64| if rng.f64() < 0.3 { rng.f64() * chance } else { 0.0 };
-        let mut faults = Faults {
-            refuse: rarely(1.0),
-            hang: rarely(0.5),
-            cut: rarely(0.2),
-            swallow: rarely(0.5),
-            latency: Duration::from_millis((rarely(1.0) * 500.0) as u64),
-            window: 0,
-        };
-        if rng.bool() {
-            faults.window = rng.usize(1..20_000);
-        }
-        self.net.set_faults(faults);
-        match rng.u32(0..10) {
-            0 => self.disk.fail_syncs(1),
-            1 => self.disk.fail_writes(1),
-            2 => self.disk.set_capacity(rng.u64(100..20_000)),
-            3 => self.disk.power_off_after(rng.u64(0..200)),
-            4 => self.store.interrupt_after(rng.usize(0..3)),
-            _ => self.disk.set_capacity(u64::MAX),
-        }
-        let Some(NodeSpool { disk: NodeDisk { disk, .. }, .. }) = &self.spool else { return };
-        match rng.u32(0..12) {
-            0 => disk.fail_syncs(rng.u32(1..4)),
-            1 => disk.fail_writes(rng.u32(1..4)),
-            2 => disk.set_capacity(rng.u64(0..20_000)),
-            3 => disk.fail_directory_after(rng.u32(0..6)),
-            _ => disk.set_capacity(u64::MAX),
-        }
+        Ok(())
     }
 
     /// Events in memory and files on the node's disk.
@@ -223,244 +265,34 @@ impl World {
         self.workers.iter().map(Worker::in_memory).sum::<u64>() + files
     }
 
-    fn heal(&mut self) {
-        self.net.set_faults(Faults::default());
-        // Power that is off may have hurt nobody so far: it comes back.
-        self.crash(true);
-        self.disk.set_capacity(u64::MAX);
-        self.disk.fail_syncs(0);
-        self.disk.fail_writes(0);
-        if let Some(NodeSpool { disk: NodeDisk { disk, .. }, .. }) = &self.spool {
-            disk.set_capacity(u64::MAX);
-            disk.fail_syncs(0);
-            disk.fail_writes(0);
-        }
-    }
-
-    fn tick(&mut self) -> Result<(), String> {
-        let now = self.now();
-        for at in 0..self.workers.len() {
-            let rng = &mut self.rng;
-            let Some(worker) = self.workers.get_mut(at) else { continue };
-            if rng.f64() < 0.3 {
-                let count = if rng.f64() < 0.1 { rng.u64(0..500) } else { rng.u64(0..30) };
-                worker.serve(count, now, rng);
-            }
-            if rng.f64() < 0.02 {
-                worker.report(now);
-            }
-            match rng.u32(0..1000) {
-                0..5 => self.replace_worker(at),
-                5..8 => self.kill_worker(at),
-                _ => {}
-            }
-        }
-        if self.rng.u32(0..1000) < 4 {
-            self.crash_node();
-        }
-        match self.rng.u32(0..1000) {
-            0..12 => self.crash(true),
-            12..20 => self.crash(false),
-            _ => {}
-        }
-        self.advance()
-    }
-
-    /// Everything that runs takes a step, and time goes on.
-    fn advance(&mut self) -> Result<(), String> {
-        for worker in &mut self.workers {
-            worker.step(&self.net);
-            worker.check()?;
-        }
-        if let Some(spool) = &self.spool
-            && spool.disk.bytes() > spool.max_bytes.max(self.revived)
-        {
-            return Err(format!("the spool has {} bytes, its limit is {}", spool.disk.bytes(), spool.max_bytes));
-        }
-        match &self.server {
-            Some(_) => {
-                if let Err(Died(_)) = self.work() {
-                    // A dying machine takes the disk's cache along, a dying process does not.
-                    let power_cut = self.rng.bool();
-                    self.crash(power_cut);
-                }
-            }
-            None if self.rng.f64() < 0.1 => self.start(),
-            None => {}
-        }
-        self.check_promises()?;
-        let pause = self.rng.u64(1..150);
-        self.net.advance(Duration::from_millis(pause));
-        Ok(())
-    }
-
-    /// The collector's threads, each at its own pace.
-    fn work(&mut self) -> Result<(), Died> {
-        let now = self.now();
-        let Self { server: Some(server), rng, net, address, promised, .. } = self else { return Ok(()) };
-        for _ in 0..rng.usize(1..6) {
-            match rng.u32(0..20) {
-                0..8 => server.receive(net, address, now)?,
-                8..13 => server.sync(promised)?,
-                13..19 => server.apply(rng)?,
-                _ => server.checkpoint()?,
-            }
+    /// Whatever only seemed to be safe is gone after this; what is left is applied.
+    fn settle(&mut self) -> Result<(), String> {
+        for at in 0..self.machines.len() {
+            self.crash(at, true);
+            self.start(at);
+            let now = self.now(self.machines[at].clock_error);
+            let machine = &mut self.machines[at];
+            let process = machine.process.as_mut().ok_or("a collector does not start when all is well")?;
+            process.apply_all().map_err(|Died(reason)| format!("the log is not applied: {reason}"))?;
+            machine.maintain(now).map_err(|Died(reason)| format!("the log is not released: {reason}"))?;
         }
         Ok(())
     }
 
-    fn start(&mut self) {
-        match Server::start(&self.disk, Arc::clone(&self.store), self.now(), self.plant) {
-            Ok((server, cut)) => {
-                self.report.cut_logs += u64::from(cut > 0);
-                self.server = Some(server);
-                self.net.listen(&self.address);
-            }
-            // Still without power or room: the next start may do better.
-            Err(Died(_)) => self.crash(true),
+    /// Adds up what a collector counted in this life.
+    pub fn count_process(&mut self, at: usize) {
+        if let Some(process) = &self.machines[at].process {
+            let metrics = &process.metrics;
+            self.report.count("duplicates left out", metrics.duplicates.get());
+            self.report.count("damages of the log told", metrics.log_damages.get());
+            self.report.count("events too old", metrics.discarded_old.get());
+            let aside = AsideReason::ALL.iter().map(|&reason| metrics.set_aside.of(reason).get()).sum();
+            self.report.count("records set aside", aside);
         }
     }
 
-    fn crash(&mut self, power_cut: bool) {
-        self.count_server();
-        self.server = None;
-        self.net.shut(&self.address);
-        self.store = Arc::new(self.store.after_crash(&mut self.rng, power_cut));
-        if power_cut {
-            self.disk.crash();
-            self.disk.set_capacity(u64::MAX);
-            self.report.power_cuts += 1;
-        } else {
-            self.disk.kill();
-        }
-        self.report.crashes += 1;
-    }
-
-    /// A worker ends, as on a reload, and another takes its place.
-    fn replace_worker(&mut self, at: usize) {
-        let fresh = self.fresh_worker();
-        if let Some(place) = self.workers.get_mut(at) {
-            let mut worker = std::mem::replace(place, fresh);
-            let time = Duration::from_millis(self.rng.u64(0..900));
-            self.report.left += worker.end(&self.net, time);
-            self.ended.push(worker.bury());
-        }
-    }
-
-    fn fresh_worker(&mut self) -> Worker {
-        let now = self.now();
-        Worker::new(&self.net, &mut self.rng, &self.address, self.spool.as_ref(), now)
-    }
-
-    /// `kill -9`, maybe in the middle of a write to the disk.
-    fn kill_worker(&mut self, at: usize) {
-        let fresh = self.fresh_worker();
-        let Some(place) = self.workers.get_mut(at) else { return };
-        let mut worker = std::mem::replace(place, fresh);
-        if let Some(spool) = &self.spool
-            && self.rng.bool()
-        {
-            spool.disk.disk.fail_writes(1);
-            worker.step(&self.net);
-            spool.disk.disk.fail_writes(0);
-        }
-        self.report.left += worker.in_memory();
-        self.report.kills += 1;
-        self.ended.push(worker.bury());
-    }
-
-    /// The node's machine loses its power and comes back.
-    fn crash_node(&mut self) {
-        for at in 0..self.workers.len() {
-            self.kill_worker(at);
-        }
-        if let Some(spool) = &self.spool {
-            spool.disk.disk.crash();
-            self.revived = spool.disk.bytes();
-        }
-        self.report.node_crashes += 1;
-    }
-
-    /// Each worker there was, and whether it runs.
-    fn all_workers(&self) -> impl Iterator<Item = (&Past, bool)> {
-        self.workers.iter().map(|worker| (&worker.past, true)).chain(self.ended.iter().map(|past| (past, false)))
-    }
-
-    /// What all of them counted.
-    fn counts(&self) -> Counts {
-        let ended = self.ended.iter().map(|past| past.counts);
-        self.workers.iter().map(Worker::counts).chain(ended).fold(Counts::default(), |sum, more| Counts {
-            resent: sum.resent + more.resent,
-            spooled: sum.spooled + more.spooled,
-            fetched: sum.fetched + more.fetched,
-            spool_full: sum.spool_full + more.spool_full,
-            spool_damaged: sum.spool_damaged + more.spool_damaged,
-        })
-    }
-
-    /// What workers count as safe was promised.
-    fn check_promises(&self) -> Result<(), String> {
-        for worker in &self.workers {
-            let Past { instance, requests, .. } = &worker.past;
-            let from = Id([*instance, [0; 8]].concat().try_into().unwrap_or_default());
-            let to = Id([*instance, [0xff; 8]].concat().try_into().unwrap_or_default());
-            let promised = self.promised.range(from..=to).count() as u64;
-            let broken = requests.iter().filter(|request| request.kind == Kind::Broken).count() as u64;
-            if worker.acked() > promised + broken {
-                return Err(format!("{} events count as acknowledged, {promised} were", worker.acked()));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_end(&mut self) -> Result<(), String> {
-        let mut stored: BTreeMap<Id, u32> = BTreeMap::new();
-        self.store.ids().into_iter().for_each(|id| *stored.entry(id).or_default() += 1);
-        if let Some((id, times)) = stored.iter().find(|(_, times)| **times > 1) {
-            return Err(format!("{id} is stored {times} times"));
-        }
-        let mut expected = 0;
-        let Counts { resent, spooled, fetched, spool_full, spool_damaged } = self.counts();
-        let gone = spool_full + spool_damaged;
-        for (worker, runs) in self.all_workers() {
-            let dropped: BTreeSet<Id> = worker.dropped.iter().copied().collect();
-            // Those of others, which events are gone, is not known.
-            let ended = !runs || gone > 0;
-            for request in &worker.requests {
-                let there = stored.contains_key(&request.id);
-                let must = request.kind == Kind::Kept
-                    && !dropped.contains(&request.id)
-                    && (!ended || self.promised.contains(&request.id));
-                let may = must || request.kind == Kind::Kept && ended && !dropped.contains(&request.id);
-                if must && !there {
-                    let promised = if self.promised.contains(&request.id) { "acknowledged" } else { "sent" };
-                    return Err(format!("{} was {promised} and is not stored", request.id));
-                }
-                if there && !may {
-                    return Err(format!("{} is stored, and nothing says that it should", request.id));
-                }
-                expected += u64::from(may);
-            }
-        }
-        let missing = expected - stored.len() as u64;
-        if missing > self.report.left + gone {
-            return Err(format!("{missing} events are missing, the workers counted {}", self.report.left + gone));
-        }
-        self.report.served = self.all_workers().map(|(worker, _)| worker.requests.len() as u64).sum();
-        self.report.dropped = self.all_workers().map(|(worker, _)| worker.dropped.len() as u64).sum();
-        (self.report.resent, self.report.spooled) = (resent, spooled);
-        (self.report.fetched, self.report.spool_full) = (fetched, spool_full);
-        self.report.stored = stored.len() as u64;
-        Ok(())
-    }
-
-    /// Adds up what the collector counted in this life.
-    fn count_server(&mut self) {
-        if let Some(server) = &self.server {
-            let metrics = &server.metrics;
-            self.report.duplicates += metrics.duplicates.get();
-            self.report.discarded += metrics.discarded_old.get();
-            self.report.aside += AsideReason::ALL.iter().map(|&reason| metrics.set_aside.of(reason).get()).sum::<u64>();
-        }
+    /// The ids in each store.
+    pub fn stored(&self) -> Vec<Vec<Id>> {
+        self.machines.iter().map(|machine| machine.store.ids()).collect()
     }
 }
