@@ -15,7 +15,7 @@ test('each node tells its workers, versions, queue, spool and what was not ackno
   const edge = node(page, 'edge-1');
   await expect(edge).toContainText('module 0.1.0 · nginx 1.22.1');
   const worker = edge.getByRole('row').filter({ hasText: '411' });
-  for (const text of ['none', '12 of 8,192', '90.0 kB of 67.1 MB', '40 in 1 chunks', '0 B of 1.1 GB', '184,220']) {
+  for (const text of ['none', '12 of 8,192', '90.0 kB of 67.1 MB', '40 in 1 chunk', '0 B of 1.1 GB', '184,220']) {
     await expect(worker).toContainText(text);
   }
   await edge.getByRole('link', { name: 'Its sessions' }).click();

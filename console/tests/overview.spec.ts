@@ -38,9 +38,9 @@ test('the commonest values are those of the API, and a click filters by them', a
     ['Users', 'user'],
     ['Addresses', 'ip'],
   ] as const) {
-    const { groups } = await stats(page, { group_by: by, top: '8' });
+    const { groups } = await stats(page, { group_by: by, top: '9' });
     const known = groups.filter(({ group }: { group: Record<string, string | null> }) => group[by] !== null);
-    await expect(part(page, title).last().getByRole('button')).toHaveCount(known.length);
+    await expect(part(page, title).last().getByRole('button')).toHaveCount(Math.min(8, known.length));
   }
   await part(page, 'Hosts').getByRole('button', { name: 'api.example' }).click();
   await page.getByRole('menuitem', { name: 'Only with this' }).click();

@@ -11,11 +11,14 @@ import { Go } from '../shell/Go';
 import { Loading } from '../show/Loading';
 import { count, counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
-import { aligned, type Pair, stepsOf } from './align';
+import { aligned, differs, type Pair, stepsOf } from './align';
 import styles from './BesidePage.module.css';
 import { Facts } from './Facts';
 import { firstQuestion, type Named, named } from './questions';
 import { Steps } from './Steps';
+
+/** So many equal calls in a row are one step: all, so that numbers of them can be compared. */
+const ENOUGH = 2;
 
 /** Two sessions side by side: what is known of both, and their steps. All of its state stands in the address. */
 export function BesidePage() {
@@ -77,7 +80,7 @@ function useSide(side: Named) {
   const first = useQuery(firstQuestion(side, noise === 'show' ? noise : undefined));
   const all = useMemo(() => parts.data && whole(parts.data, side.day), [parts.data, side.day]);
   const steps = useMemo(
-    () => all && first.data && stepsOf(new Folding(all.parts, true).linesOf(first.data.requests)),
+    () => all && first.data && stepsOf(new Folding(all.parts, true, ENOUGH).linesOf(first.data.requests)),
     [all, first.data],
   );
   const failed = [parts, first].find(({ error }) => error);
@@ -91,7 +94,7 @@ function Both(given: { left: Named; right: Named }) {
   const failed = [left, right].find(({ error }) => error);
   if (failed?.error) return <Problem error={failed.error} onRetry={failed.retry} />;
   if (!left.all || !right.all || !left.first || !right.first || !pairs) return <Loading />;
-  const shown = only === '1' ? pairs.filter(({ how }) => how !== 'same') : pairs;
+  const shown = only === '1' ? pairs.filter(differs) : pairs;
   const begins = [left, right].flatMap(({ all, first }) =>
     first?.more && all ? [`the first ${count(first.requests.length)} of ${counted(all.requests, 'request')}`] : [],
   );
@@ -119,7 +122,7 @@ function Sum({ pairs }: { pairs: Pair[] }) {
   const others = of('other');
   return (
     <>
-      <strong>{counted(of('same', 'other'), 'step')} in both</strong>
+      <strong>{counted(of('same', 'some', 'other'), 'step')} in both</strong>
       {others > 0 && `, ${count(others)} of them with other answers or numbers`}; {count(of('left'))} only on the left,{' '}
       {count(of('right'))} only on the right
     </>

@@ -16,21 +16,24 @@ type Side = Named & { all: Whole };
 interface Value {
   value: string;
   hashed: boolean;
+  /** Of keys, where it is from and what readers call it. */
+  source?: string;
+  name?: string;
 }
 
 const plain = (values: string[]): Value[] => values.map((value) => ({ value, hashed: false }));
 
-/** Values that both may have in common. */
-const SHARED: [title: string, of: (part: ToldPart) => Value[]][] = [
-  ['User', ({ user }) => (user ? [user] : [])],
-  ['Role', ({ roles }) => roles],
-  ['Key', ({ keys }) => keys],
-  ['Address', ({ ips }) => plain(ips)],
-  ['Country', ({ countries }) => plain(countries)],
-  ['Network', ({ networks }) => plain(networks)],
-  ['User-Agent', ({ user_agents }) => plain(user_agents)],
-  ['Host', ({ hosts }) => plain(hosts)],
-  ['Attacks', ({ attacks }) => plain(Object.keys(attacks))],
+/** Values that both may have in common, and how many of a part are told at most. */
+const SHARED: [title: string, of: (part: ToldPart) => Value[], limit: number][] = [
+  ['User', ({ user }) => (user ? [user] : []), Number.POSITIVE_INFINITY],
+  ['Role', ({ roles }) => roles, 5],
+  ['Key', ({ keys }) => keys, 5],
+  ['Address', ({ ips }) => plain(ips), 10],
+  ['Country', ({ countries }) => plain(countries), 5],
+  ['Network', ({ networks }) => plain(networks), 5],
+  ['User-Agent', ({ user_agents }) => plain(user_agents), 5],
+  ['Host', ({ hosts }) => plain(hosts), 10],
+  ['Attacks', ({ attacks }) => plain(Object.keys(attacks)), 20],
 ];
 
 /** Values of a kind that have room. */
@@ -59,15 +62,23 @@ export function Facts({ left, right }: { left: Side; right: Side }) {
       <tbody>
         <Fact title="Time" left={<Time {...left} />} right={<Time {...right} />} />
         <Fact title="Requests" left={<Requests {...left} />} right={<Requests {...right} />} />
-        {SHARED.map(([title, of]) => (
-          <Shared key={title} title={title} left={valuesOf(left, of)} right={valuesOf(right, of)} />
+        {SHARED.map(([title, of, limit]) => (
+          <Shared
+            key={title}
+            title={title}
+            left={valuesOf(left, of)}
+            right={valuesOf(right, of)}
+            cut={[left, right].some(({ all }) => all.parts.some((part) => of(part).length >= limit))}
+          />
         ))}
       </tbody>
     </table>
   );
 }
 
-const valuesOf = ({ all }: Side, of: (part: ToldPart) => Value[]) => each(all.parts, of, ({ value }) => value);
+const valuesOf = ({ all }: Side, of: (part: ToldPart) => Value[]) => each(all.parts, of, nameOf);
+
+const nameOf = ({ source = '', value }: Value) => `${source} ${value}`;
 
 function Open({ side: { id, day }, which }: { side: Side; which: string }) {
   return (
@@ -104,13 +115,18 @@ function Requests({ all: { requests, visits, bytesOut, statuses } }: Side) {
   );
 }
 
-function Shared({ title, left, right }: { title: string; left: Value[]; right: Value[] }) {
+function Shared({ title, left, right, cut }: { title: string; left: Value[]; right: Value[]; cut: boolean }) {
   if (!left.length && !right.length) return null;
-  const common = left.filter(({ value }) => right.some((other) => other.value === value)).length;
-  const how = common === 0 ? 'other' : common === Math.max(left.length, right.length) ? 'same' : 'some';
-  return (
-    <Fact title={title} sign={<Sign how={how} />} left={<Values values={left} />} right={<Values values={right} />} />
-  );
+  const how = howOf(left, right);
+  // There may be more values than are told: that all are the same, or none, is not known.
+  const sign = cut && how !== 'some' ? undefined : <Sign how={how} />;
+  return <Fact title={title} sign={sign} left={<Values values={left} />} right={<Values values={right} />} />;
+}
+
+function howOf(left: Value[], right: Value[]): 'same' | 'some' | 'other' {
+  const common = left.filter((value) => right.some((other) => nameOf(other) === nameOf(value))).length;
+  if (common === 0) return 'other';
+  return common === Math.max(left.length, right.length) ? 'same' : 'some';
 }
 
 function Fact({ title, left, sign, right }: { title: string; left: ReactNode; sign?: ReactNode; right: ReactNode }) {
@@ -128,8 +144,9 @@ function Values({ values }: { values: Value[] }) {
   if (!values.length) return <i className="quiet">none</i>;
   return (
     <>
-      {values.slice(0, ROOM).map(({ value, hashed }) => (
-        <span key={value} className={styles.value} title={legible(value, 500)}>
+      {values.slice(0, ROOM).map(({ source = '', name, value, hashed }) => (
+        <span key={`${source} ${value}`} className={styles.value} title={legible(`${source} ${value}`.trim(), 500)}>
+          {name && <span className="quiet">{legible(name, 40)} </span>}
           <bdi>{hashed ? <Name value={value} hashed /> : legible(value, 90)}</bdi>
         </span>
       ))}

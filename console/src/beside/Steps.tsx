@@ -1,4 +1,5 @@
 import { memo, useCallback } from 'react';
+import { templateOf } from '../session/RequestRow';
 import { Go } from '../shell/Go';
 import { legible } from '../show/legible';
 import { count, span, took } from '../show/numbers';
@@ -63,6 +64,7 @@ const Beside = memo(function Beside({
 });
 
 function toldOf({ how, left, right }: Pair): string | undefined {
+  if (how === 'some') return 'in both, with another path';
   if (how !== 'other') return undefined;
   return left?.status === right?.status ? 'in both, another number of times' : 'in both, answered otherwise';
 }
@@ -73,7 +75,8 @@ function Side({ step, other, of: { id, day } }: { step: Step | null; other: Step
   const { line, idle, changes, calls, status } = step;
   const first = line.kind === 'run' ? line.requests[0] : line.request;
   if (!first) return null;
-  const { method, path, mcp, ts, duration_us } = first;
+  const { method, mcp, ts, duration_us } = first;
+  const path = line.kind === 'run' ? templateOf(first) : first.path;
   const differs = (is: number, was: number | undefined) =>
     was !== undefined && is !== was ? styles.differs : undefined;
   return (

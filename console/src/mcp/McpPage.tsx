@@ -47,7 +47,9 @@ export function McpPage() {
   const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onShow = useCallback((request: string | undefined) => change({ request }, true), [change]);
   const move = (by: number) => {
-    const next = calls[calls.findIndex(({ id }) => id === search.request) + by]?.id;
+    const at = calls.findIndex(({ id }) => id === search.request);
+    if (at < 0) return;
+    const next = calls[at + by]?.id;
     if (next) onShow(next);
   };
   const { terms } = split(search.filter ?? '');

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Worker } from '../api/client';
 import { legible } from '../show/legible';
-import { bytes, count, shortCount, span } from '../show/numbers';
+import { bytes, count, counted, shortCount, span } from '../show/numbers';
 import { Table } from '../show/Table';
 import { isSilent, lostBy, reasonOf } from './health';
 import styles from './Workers.module.css';
@@ -46,7 +46,8 @@ function Row({ worker }: { worker: Worker }) {
         <Filled is={queue.bytes ?? 0} most={queue.memory ?? 0} told={bytes} />
       </td>
       <td>
-        {count(queue.unacked_events ?? 0)} <span className="quiet">in {count(queue.unacked_chunks ?? 0)} chunks</span>
+        {count(queue.unacked_events ?? 0)}{' '}
+        <span className="quiet">in {counted(queue.unacked_chunks ?? 0, 'chunk')}</span>
       </td>
       <td>{spool ? <Filled is={spool.bytes ?? 0} most={spool.max ?? 0} told={bytes} /> : <Quiet>off</Quiet>}</td>
       <td className="number">{count(next_seq)}</td>

@@ -107,6 +107,9 @@ function Beside({
   );
 }
 
+/** The path of its endpoint, for calls of several paths. */
+export const templateOf = ({ endpoint, path }: Request) => endpoint.replace(/^\S+ [^/]*/, '') || path;
+
 /** Equal calls that follow each other, as one line. */
 export function RunRow({
   requests,
@@ -155,8 +158,7 @@ export function RunRow({
       </span>
       <span role="cell" className={styles.path}>
         <Pick term={term('endpoint', first.endpoint)} value={first.endpoint}>
-          <span className="quiet">{legible(first.method, 16)}</span>{' '}
-          {legible(first.endpoint.replace(/^\S+ [^/]*/, '') || first.path, 300)}
+          <span className="quiet">{legible(first.method, 16)}</span> {legible(templateOf(first), 300)}
           {first.mcp && (
             <span className={styles.call}> {legible(`${first.mcp.method} ${first.mcp.primitive}`, 80)}</span>
           )}

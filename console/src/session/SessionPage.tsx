@@ -79,6 +79,7 @@ function Shown({ id, all, shown }: Props) {
   const onRequest = useCallback((request: string | undefined) => change({ request }, true), [change]);
   const move = (by: number) => {
     const at = requests.findIndex((request) => request.id === search.request);
+    if (at < 0) return;
     const next = requests[at + by]?.id;
     if (next) onRequest(next);
   };

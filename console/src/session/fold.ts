@@ -15,7 +15,7 @@ export interface Change {
   is: string | null;
 }
 
-/** So many equal calls in a row become one line. */
+/** So many equal calls in a row become one line, unless another number is given. */
 const ENOUGH = 3;
 
 const WATCHED = [
@@ -47,6 +47,7 @@ export class Folding {
   constructor(
     parts: ToldPart[],
     private readonly folding: boolean,
+    private readonly enough = ENOUGH,
   ) {
     this.begins = visitsOf(parts);
   }
@@ -104,7 +105,7 @@ export class Folding {
   private ended(): Line[] {
     const [first] = this.run;
     if (!first) return [];
-    if (this.run.length >= ENOUGH) {
+    if (this.run.length >= this.enough) {
       return [{ kind: 'run', key: `run ${first.id}`, requests: [...this.run], open: false }];
     }
     const before = this.rested ? null : this.before;

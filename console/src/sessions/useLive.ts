@@ -17,14 +17,18 @@ export function useLive(on: boolean, asked: Asked, questions: string[]): 'off' |
     let waiting: ReturnType<typeof setTimeout> | undefined;
     const look = () => {
       waiting = undefined;
+      const late = names.split(',').some((name) => client.isFetching({ queryKey: [name] }) > 0);
       for (const name of names.split(',')) {
         // What was read beyond the first page belongs to an older state of the list.
         client.setQueriesData<{ pages: unknown[]; pageParams: unknown[] }>(
           { queryKey: [name], type: 'active' },
           (was) => (was?.pages ? { pages: was.pages.slice(0, 1), pageParams: was.pageParams.slice(0, 1) } : was),
         );
-        client.invalidateQueries({ queryKey: [name] });
+        // One that takes longer than the time between two looks would else never be answered.
+        client.invalidateQueries({ queryKey: [name] }, { cancelRefetch: false });
       }
+      // What was asked before the requests came may not know them.
+      if (late) arrived();
     };
     const stream = new EventSource(followed);
     const arrived = () => {

@@ -54,9 +54,20 @@ export function Rows({
   useEffect(() => {
     if (more && last >= known - AHEAD / height) onMore?.();
   }, [more, last, known, height, onMore]);
+  // Where the focus was last in a row: it may be in a panel that was opened from it.
+  const been = useRef<{ at: number; key: string } | null>(null);
+  const remember = (focused: Element) => {
+    const row = focused.closest<HTMLElement>('[data-index]');
+    if (row) been.current = { at: Number(row.dataset.index), key: keyOf(Number(row.dataset.index)) };
+  };
+  const remembered = () => {
+    const { at, key } = been.current ?? { at: known, key: '' };
+    return at < known && keyOf(at) === key ? at : null;
+  };
   const move = (by: 1 | -1) => {
     const focused = document.activeElement?.closest<HTMLElement>('[data-index]');
-    let at = focused ? Number(focused.dataset.index) + by : 0;
+    const was = focused ? Number(focused.dataset.index) : remembered();
+    let at = was === null ? 0 : was + by;
     while (at >= 0 && at < known && stops?.(at) === false) at += by;
     if (at < 0 || at >= known) return;
     virtual.scrollToIndex(at, { align: 'auto' });
@@ -74,6 +85,7 @@ export function Rows({
     <div
       className={`${styles.scroller} ${className ?? ''}`}
       ref={scroller}
+      onFocus={({ target }) => remember(target)}
       role="table"
       aria-label={label}
       aria-rowcount={total ?? -1}

@@ -31,15 +31,15 @@ const MANY = 0.05;
 
 /** The commonest values of a field, a bar each, answers 4xx and 5xx in it; a click filters by the value. */
 export function TopList({ asked, by, title, none }: Props) {
-  const { data, error, refetch } = useQuery(topQuestion(asked, by, TOP, ['errors', 'client_errors']));
-  const groups = data?.groups.filter(({ group }) => group[by] !== null) ?? [];
+  const { data, error, refetch } = useQuery(topQuestion(asked, by, TOP + 1, ['errors', 'client_errors']));
+  // Requests without a value are a group, too, which is not shown.
+  const valued = data?.groups.filter(({ group }) => group[by] !== null) ?? [];
+  const groups = valued.slice(0, TOP);
+  const values = data && data.group_count - (data.groups.length - valued.length);
   const all = (data?.groups.reduce((sum, { requests }) => sum + requests, 0) ?? 0) + (data?.other?.requests ?? 0);
   const most = groups[0]?.requests ?? 1;
   return (
-    <Card
-      title={title}
-      beside={data && data.group_count > TOP && <span className="quiet">{count(data.group_count)}</span>}
-    >
+    <Card title={title} beside={values !== undefined && values > TOP && <span className="quiet">{count(values)}</span>}>
       {error && <Problem error={error} onRetry={refetch} />}
       {!data && !error && <Skeleton height={180} />}
       {data && !groups.length && <p className="quiet">{none}</p>}

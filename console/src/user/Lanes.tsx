@@ -37,7 +37,7 @@ export function Lanes({ title, lanes, from, to, more }: Props) {
         <h2 className={styles.title}>{title}</h2>
         <div className={styles.times} aria-hidden="true">
           {ticks(clock, from, to).map(({ at, text }) => (
-            <span key={at} style={{ left: `${place(at)}%` }}>
+            <span key={at} style={{ left: `min(${place(at)}%, 100% - ${text.length + 1}ch)` }}>
               {text}
             </span>
           ))}

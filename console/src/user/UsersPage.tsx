@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { UsersSearch } from '../router';
 import { Go } from '../shell/Go';
+import { Card } from '../show/Card';
 import { Loading } from '../show/Loading';
 import { legible } from '../show/legible';
 import { Name } from '../show/Name';
@@ -71,22 +72,26 @@ function Users({ window }: { window: UsersSearch }) {
       <h1 className={styles.title}>
         Users <span className="quiet">{count(data.group_count)}</span>
       </h1>
-      <Table label="Users by their requests" columns={['User', '#Requests', '#Sessions', '#4xx', '#5xx', '#Sent']}>
-        {users.map(({ user, requests, sessions, errors, client_errors, bytes_out }) => (
-          <tr key={user}>
-            <th scope="row">
-              <Go to="/users" search={(now) => ({ ...now, user })} className={styles.link}>
-                <Name value={user} hashed={isPseudonym(user)} />
-              </Go>
-            </th>
-            <td className="number">{count(requests)}</td>
-            <td className="number">{count(sessions ?? 0)}</td>
-            <td className="number">{client_errors ? share(client_errors, requests) : '–'}</td>
-            <td className="number">{errors ? share(errors, requests) : '–'}</td>
-            <td className="number">{bytes(bytes_out ?? 0)}</td>
-          </tr>
-        ))}
-      </Table>
+      <div className={styles.parts}>
+        <Card title="With the most requests">
+          <Table label="Users by their requests" columns={['User', '#Requests', '#Sessions', '#4xx', '#5xx', '#Sent']}>
+            {users.map(({ user, requests, sessions, errors, client_errors, bytes_out }) => (
+              <tr key={user}>
+                <th scope="row">
+                  <Go to="/users" search={(now) => ({ ...now, user })} className={styles.link}>
+                    <Name value={user} hashed={isPseudonym(user)} />
+                  </Go>
+                </th>
+                <td className="number">{count(requests)}</td>
+                <td className="number">{count(sessions ?? 0)}</td>
+                <td className="number">{client_errors ? share(client_errors, requests) : '–'}</td>
+                <td className="number">{errors ? share(errors, requests) : '–'}</td>
+                <td className="number">{bytes(bytes_out ?? 0)}</td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
+      </div>
     </>
   );
 }

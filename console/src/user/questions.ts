@@ -44,7 +44,7 @@ export const sessionsQuestion = (user: string, window: Window) =>
     placeholderData: keepPreviousData,
   });
 
-/** The users with the most requests. */
+/** The users with the most requests, noise among them as on the page of one. */
 export const usersQuestion = (window: Window) =>
   queryOptions({
     queryKey: ['users', window.last, window.from, window.to],
@@ -52,6 +52,7 @@ export const usersQuestion = (window: Window) =>
       const query = {
         ...asked(window),
         filter: 'user:*',
+        noise: 'show',
         group_by: 'user',
         top: 100,
         metrics: 'sessions,errors,client_errors,bytes_out',
