@@ -371,8 +371,8 @@ fn secret(conf: &mut MainConf, args: &Args, reading: Reading) -> Result<(), Stri
     let mode = about.mode() & 0o7777;
     if mode & OPEN_TO_OTHERS != 0 {
         let warning = format!(
-            "file \"{path}\" has the mode {mode:04o}: who can read it can tell which value a pseudonym is, expected 0600 \
-             or 0640"
+            "file \"{path}\" has the mode {mode:04o}: others can read it, or its group can write it, and tell values by their \
+             pseudonyms; expected 0600 or 0640"
         );
         // SAFETY: `reading` holds the configuration being read.
         unsafe { log::config(reading.0, log::Level::Warn, &warning) };

@@ -235,7 +235,7 @@ impl Worker {
         let mut snapshot = self.empty.pop().ok()?;
         self.link.queued_bytes.fetch_sub(snapshot.body_memory() as u64, Ordering::Relaxed);
         for mut body in snapshot.take_bodies() {
-            if self.buffers.len() < KEEP_BUFFERS && body.bytes.capacity() <= KEEP_BUFFER {
+            if self.buffers.len() < KEEP_BUFFERS && (1..=KEEP_BUFFER).contains(&body.bytes.capacity()) {
                 body.bytes.clear();
                 self.buffers.push(body.bytes);
             }

@@ -244,6 +244,11 @@ mod tests {
     #[test]
     fn of_repeated_members_the_first_counts() {
         assert_eq!(json_at("a", r#"{"a":1,"a":2}"#).as_deref(), Some("1"));
+        // Also where reading goes on for another path.
+        let paths = [Decoder::Json(vec!["a".into()]), Decoder::Json(vec!["b".into()])];
+        let body = Input { bytes: br#"{"a":1,"a":2,"a":{"a":3},"b":4}"#, cut: false };
+        let found = json::read(body, &paths).values;
+        assert_eq!(found, [Some(Cow::Borrowed(&b"1"[..])), Some(Cow::Borrowed(&b"4"[..]))]);
     }
 
     #[test]

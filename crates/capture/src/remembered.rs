@@ -78,7 +78,9 @@ impl Remembered {
         Some(taken)
     }
 
-    fn keep(&mut self, known: Known) {
+    fn keep(&mut self, mut known: Known) {
+        // A value that was inflated and cut holds the room that it came in.
+        known.text.shrink_to_fit();
         let bytes = AROUND + self.question.len() + known.text.len();
         if self.bytes + bytes > MEMORY / 2 {
             std::mem::swap(&mut self.recent, &mut self.older);
@@ -153,6 +155,17 @@ mod tests {
             let entries = remembered.recent.len() + remembered.older.len();
             assert!(entries * AROUND <= MEMORY, "{entries} entries");
         }
+    }
+
+    #[test]
+    fn what_is_remembered_holds_no_more_room_than_it_has_bytes() {
+        let mut remembered = Remembered::default();
+        let mut text = String::with_capacity(1 << 20);
+        text.push('v');
+        let inflated = Some(Known { text, ..Known::default() });
+        recall(&mut remembered, Asker::Source(0, 0), &[b"small"], inflated);
+        let held: usize = remembered.recent.values().map(|known| known.text.capacity()).sum();
+        assert!(held <= 16, "{held} bytes are held for one");
     }
 
     #[test]

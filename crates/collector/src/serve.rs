@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::KEPT_DAYS;
 use crate::api;
-use crate::apply::{Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, DamagedSegments, LogDays, Marks, Seen};
+use crate::apply::{
+    Applier, ApplyStopped, ApplyThread, AsideFiles, ClockGuard, DamagedSegments, LogDays, Marks, READ_PATIENCE, Seen,
+};
 use crate::baselines;
 use crate::clock::{Clock, SystemClock};
 use crate::data_dir::{DataDir, DataDirError, load_json};
@@ -191,6 +193,7 @@ impl Server {
         let apply = ApplyThread {
             applier,
             reader: journal.journal.reader(),
+            read_patience: READ_PATIENCE,
             damaged: DamagedSegments::new(&data_dir.log(), &data_dir.set_aside()),
             store: Arc::clone(&store),
             applied: complete,

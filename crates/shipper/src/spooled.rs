@@ -254,10 +254,10 @@ impl<D: Disk> Spool<D> {
                     self.tell(SpoolStatus::Damaged { part: reading.part.path(), offset, bytes });
                 }
                 Ok(None) => break,
-                // What cannot be read cannot be counted either: the next one goes.
-                Err(error) => {
+                // What cannot be read cannot be counted either: the next one goes. It is told when it is to be sent.
+                Err(_) => {
                     self.pass_over(reading.part, now);
-                    return Err(error);
+                    return Ok(());
                 }
             }
         }

@@ -287,6 +287,33 @@ fn a_part_that_the_disk_does_not_read_now_does_not_go_uncounted_to_make_room() {
 }
 
 #[test]
+fn an_end_passes_over_a_part_that_cannot_be_read_and_stores_what_it_holds() {
+    let disk = SimDisk::new(1);
+    let node = |number| Node::new(number, small_batches).numbered_from(number * 1000).with_spool(&disk, 50_000);
+    let gone = |node: &Node| node.shipper.counters().spool_full_events.load(Relaxed);
+    let mut dropped = 0;
+    for number in 1..4 {
+        let mut old = node(number);
+        old.add(500);
+        assert_eq!(old.finish(SECOND), Left::default());
+        dropped += gone(&old);
+    }
+    let mut new = node(5);
+    new.add(500);
+    disk.fail_reads(1);
+    assert_eq!(new.finish(SECOND), Left::default());
+    assert!(gone(&new) > 0, "there was room");
+    dropped += gone(&new);
+    drop(new);
+
+    let mut later = node(9);
+    let mut collector = Collector::new(&later.net, &address(1));
+    later.run(SECOND * 100, || collector.serve());
+
+    assert_eq!((collector.events().len() as u64 + dropped, parts(&disk)), (2000, 0));
+}
+
+#[test]
 fn a_disk_that_fails_is_told_once_and_costs_no_event_while_there_is_memory() {
     let disk = SimDisk::new(1);
     disk.set_capacity(0);

@@ -76,7 +76,8 @@ impl Error {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
-            Self::Io { source, .. } => is_lost(source),
+            // A file that is gone may be back with the disk that it is on.
+            Self::Io { source, .. } => is_lost(source) || source.kind() == io::ErrorKind::NotFound,
             _ => false,
         }
     }

@@ -174,10 +174,6 @@ impl<D: Disk> Reader<D> {
             Err(error) if error.kind() == ErrorKind::NotFound && segment < self.first() => {
                 return Err(Error::Released { position, first: self.first() });
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let (offset, reason) = (position - segment, "the file is gone".to_owned());
-                return Err(Error::Damaged { file: name, offset, reason });
-            }
             Err(error) => return Err(Error::io("open", &name)(error)),
         };
         self.open = Some((segment, Arc::clone(&file)));

@@ -26,9 +26,11 @@ const MAINTENANCE: Duration = Duration::from_secs(30);
 /// How long to wait after a failure of the store; doubled until the longest.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// How often the log is read again where the disk did not read it.
-const READ_TRIES: u32 = 3;
+/// How long the log is read again where the disk does not read it, before that is taken for lost: disks behind a
+/// network come back after minutes.
+pub const READ_PATIENCE: Duration = Duration::from_secs(600);
 /// Under these names the thread reports to `/readyz`.
+const LOG: &str = "log";
 const STORE: &str = "store";
 const CHECKPOINT: &str = "checkpoint";
 const RETENTION: &str = "retention";
@@ -40,6 +42,8 @@ pub struct ApplyThread {
     pub applier: Applier<AsideFiles>,
     /// What is durable.
     pub reader: Reader<OsDisk>,
+    /// How long it is asked for what the disk does not read: [`READ_PATIENCE`].
+    pub read_patience: Duration,
     /// Where damaged segments of it are kept.
     pub damaged: DamagedSegments,
     /// Where batches go.
@@ -120,30 +124,46 @@ impl ApplyThread {
         }
     }
 
-    /// What comes next in the log. Damage is passed over and told; what the disk does not read is asked for again first.
+    /// What comes next in the log. Damage is passed over and told. What the disk does not read is asked for again first,
+    /// for long: a disk that is away for a while has lost nothing.
     fn read(&mut self) -> Result<Vec<Record>, spool::Error> {
-        let mut tries = 0;
+        let mut failing: Option<(Position, Instant)> = None;
+        let mut wait = RETRY;
         loop {
             let position = self.applier.position();
             let error = match self.reader.read_from(position, READ_BYTES) {
                 Err(error) if error.is_damage() => error,
-                read => return read,
-            };
-            if matches!(error, spool::Error::Io { .. }) && tries < READ_TRIES {
-                if self.progress.is_stopped() {
-                    return Err(error);
+                read => {
+                    if failing.is_some() {
+                        self.readiness.clear(LOG);
+                    }
+                    return read;
                 }
-                tracing::warn!(%error, "the log cannot be read here, trying again");
-                tries += 1;
-                // Nothing lies behind the last position: only a stop ends it early.
-                self.progress.wait_synced_behind(Position::MAX, RETRY);
-                continue;
+            };
+            let since = match failing {
+                Some((at, since)) if at == position => since,
+                _ => {
+                    wait = RETRY;
+                    Instant::now()
+                }
+            };
+            failing = Some((position, since));
+            if !matches!(error, spool::Error::Io { .. }) || since.elapsed() >= self.read_patience {
+                let damage = self.reader.damage_at(position)?;
+                if damage.bytes > 0 {
+                    self.tell(&error, &damage);
+                    self.applier.pass_over(damage.bytes);
+                    continue;
+                }
             }
-            let damage = self.reader.damage_at(position)?;
-            if damage.bytes > 0 {
-                self.tell(&error, &damage);
-                self.applier.pass_over(damage.bytes);
+            if self.progress.is_stopped() {
+                return Err(error);
             }
+            tracing::warn!(%error, "the log cannot be read here, trying again");
+            self.readiness.fail(LOG, error.to_string());
+            // Nothing lies behind the last position: only a stop ends it early.
+            self.progress.wait_synced_behind(Position::MAX, wait);
+            wait = (wait * 2).min(RETRY_MAX);
         }
     }
 

@@ -20,7 +20,7 @@ mod marks;
 mod row;
 
 pub use applier::{Applier, ApplyError};
-pub use apply_thread::{ApplyStopped, ApplyThread};
+pub use apply_thread::{ApplyStopped, ApplyThread, READ_PATIENCE};
 pub use aside::{Aside, AsideFiles, MemoryAside, SetAside};
 pub use clock_guard::{ClockGuard, Seen};
 pub use damage::DamagedSegments;

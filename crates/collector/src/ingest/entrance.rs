@@ -35,7 +35,7 @@ impl Refused {
     pub(super) fn count(&self, closed: &Closed, now: Instant) -> Option<u64> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cause = (closed.reason, closed.message.clone());
-        if !all.contains_key(&cause) {
+        if !all.contains_key(&cause) && all.len() >= CAUSES {
             all.retain(|_, (said, _)| now < *said + SAID);
             if all.len() >= CAUSES {
                 cause.1.clear();

@@ -85,8 +85,8 @@ fn a_secret_that_others_can_read_is_a_warning_that_stops_nobody() {
         let warnings = verdict.lines("warn");
         assert_eq!(!warnings.is_empty(), warned, "{mode:o}: {}", verdict.said);
         let expected = format!(
-            "file \"FOLDER/open\" has the mode {mode:04o}: who can read it can tell which value a pseudonym is, expected \
-             0600 or 0640 in FOLDER/nginx.conf:"
+            "file \"FOLDER/open\" has the mode {mode:04o}: others can read it, or its group can write it, and tell values by \
+             their pseudonyms; expected 0600 or 0640 in FOLDER/nginx.conf:"
         );
         assert!(warnings.iter().all(|warning| warning.starts_with(&expected)), "{warnings:?}");
     }

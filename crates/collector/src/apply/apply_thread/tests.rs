@@ -136,6 +136,7 @@ fn thread(
     ApplyThread {
         applier: Applier::new(Arc::clone(&store), resume, Arc::default(), Arc::clone(&metrics), aside, TODAY),
         reader: log.reader(),
+        read_patience: Duration::from_secs(600),
         damaged: DamagedSegments::new(dir, &dir.join("aside")),
         store,
         applied: 0,
@@ -209,6 +210,69 @@ fn decay(dir: &Path, position: Position) {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[(position - first) as usize] ^= 0x10;
     std::fs::write(&path, bytes).unwrap();
+}
+
+/// A file of the log that is neither the first nor the last.
+fn middle_segment(dir: &Path) -> PathBuf {
+    let paths = std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+    let mut segments: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect();
+    segments.sort();
+    segments.swap_remove(segments.len() / 2)
+}
+
+/// Looks until it is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "still not: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_the_disk_does_not_give_for_a_while_is_waited_for_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("aside")).unwrap();
+    let now = Micros(TODAY.start().0 + 1);
+    let (log, places) = chunks(dir.path(), 60, now);
+    let (middle, away) = (middle_segment(dir.path()), dir.path().join("away"));
+    std::fs::rename(&middle, &away).unwrap();
+    let store = Arc::new(MemoryStore::default());
+    let (progress, readiness) = (Arc::new(Progress::default()), Arc::new(Readiness::default()));
+    let clock = Arc::new(ManualClock::new(now));
+    let as_store = Arc::clone(&store) as Arc<dyn Store>;
+    let thread = thread(dir.path(), &log, as_store, store.resume().unwrap(), &clock, &progress, &readiness);
+    let metrics = Arc::clone(&thread.metrics);
+    let running = std::thread::spawn(move || thread.run());
+
+    until("what cannot be read is told", || readiness.reasons().contains_key(LOG));
+    std::fs::rename(&away, &middle).unwrap();
+    until("all of it is in the store", || store.rows() == places.len() as u64);
+
+    assert!(!readiness.reasons().contains_key(LOG));
+    progress.stop();
+    running.join().unwrap().unwrap();
+    assert_eq!((store.rows(), metrics.log_damages.get()), (places.len() as u64, 0));
+}
+
+#[test]
+fn what_the_disk_does_not_give_for_longer_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("aside")).unwrap();
+    let now = Micros(TODAY.start().0 + 1);
+    let (log, _) = chunks(dir.path(), 60, now);
+    let progress = Arc::new(Progress::default());
+    progress.stop();
+    std::fs::remove_file(middle_segment(dir.path())).unwrap();
+    let store = Arc::new(MemoryStore::default());
+    let clock = Arc::new(ManualClock::new(now));
+    let as_store = Arc::clone(&store) as Arc<dyn Store>;
+    let mut thread = thread(dir.path(), &log, as_store, store.resume().unwrap(), &clock, &progress, &Arc::default());
+    thread.read_patience = Duration::ZERO;
+    let metrics = Arc::clone(&thread.metrics);
+    thread.run().unwrap();
+    assert_eq!(metrics.log_damages.get(), 1);
+    assert_eq!(store.rows() + metrics.log_missing_events.get(), 60);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub const ELSEWHERE: [&str; 16] = [
     "no http core",
     // Warnings: `secrecy` and `variables`.
     "no \"wallarm_session_secret\"",
-    "who can read it can tell",
+    "others can read it, or its group can write it",
     "which nothing has defined so far",
     // Through inheritance: `includes`.
     "together with the inherited ones",
