@@ -118,10 +118,18 @@ impl<D: Disk> Reader<D> {
     pub fn damage_at(&mut self, position: Position) -> Result<Damage, Error> {
         let segment = self.segment_at(position)?;
         let limit = self.next_segment(position + 1).unwrap_or(Position::MAX).min(self.synced());
-        let next = match self.next_whole(position, segment, limit) {
-            Err(error) if !error.is_damage() => return Err(error),
-            // Of a file that does not even open nothing is there.
-            next => next.ok().flatten().unwrap_or(limit),
+        let mut from = position;
+        let next = loop {
+            match self.next_whole(from, segment, limit) {
+                Ok(Some(next)) => match self.read_one(next, self.synced()) {
+                    // Zeros in the place of what the disk does not read happened to make it whole.
+                    Err(error) if error.is_damage() => from = next + 1,
+                    read => break read.map(|_| next)?,
+                },
+                Err(error) if !error.is_damage() => return Err(error),
+                // Of a file that does not even open nothing is there.
+                Ok(None) | Err(_) => break limit,
+            }
         };
         Ok(Damage { file: segment_name(segment), offset: position - segment, bytes: next - position })
     }

@@ -95,6 +95,21 @@ proptest! {
 }
 
 #[test]
+fn a_record_that_zeros_would_make_whole_is_lost_where_the_disk_does_not_read_it() {
+    let disk = SimDisk::new(4);
+    // The payload of the last is all zeros, as its number is 256.
+    let lengths = [&[2000], &[0; 255][..], &[3000]].concat();
+    let (log, mut records) = log(&disk, &lengths);
+    let (name, length) = disk.files().pop().unwrap();
+    let last = records.pop().unwrap();
+    assert!(last.position < 8192 && length > 8192 && last.payload.iter().all(|&byte| byte == 0));
+    disk.spoil(&name, 8192..length);
+    let (whole, lost) = read(&mut log.reader(), 1000);
+    assert_eq!(whole, records);
+    assert_eq!(lost, (last.position..last.end()).collect());
+}
+
+#[test]
 fn a_segment_that_the_disk_does_not_read_costs_what_is_in_it_and_stops_no_start() {
     let disk = SimDisk::new(2);
     let (first, records) = log(&disk, &[2000; 11]);
