@@ -1,4 +1,5 @@
-//! What each worker of each node last said of itself. `GET /nodes` and `check` read it.
+//! What each worker of each node last said of itself, and what is missing of its events. `GET /nodes` and `check`
+//! read it.
 //!
 //! Held in memory: every worker reports anew within ten seconds, and after a restart the reports
 //! that are still in the log are read again.
@@ -9,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::{NodeReport, RecordError};
 
 use crate::model::Micros;
+use crate::store::Holes;
 
 /// Workers remembered; of more, the longest silent is forgotten.
 const LIMIT: usize = 4096;
@@ -48,6 +50,17 @@ pub struct NodeState {
     pub reported: Micros,
     /// What it said.
     pub report: NodeReport,
+    /// Which of its events are missing.
+    pub gaps: Gaps,
+}
+
+/// Events of a worker that have not come although later ones have: dropped, or on their way still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Their numbers.
+    pub holes: Holes,
+    /// Since when there always are some: when what showed it was received.
+    pub since: Option<Micros>,
 }
 
 impl Nodes {
@@ -55,15 +68,26 @@ impl Nodes {
     pub fn record(&self, reported: Micros, report: NodeReport) {
         let mut reports = self.lock();
         let key = (report.node.clone(), report.instance);
-        if reports.get(&key).is_some_and(|known| known.reported > reported) {
+        let known = reports.get(&key);
+        if known.is_some_and(|known| known.reported > reported) {
             return;
         }
-        reports.insert(key, NodeState { reported, report });
+        let gaps = known.map(|known| known.gaps).unwrap_or_default();
+        reports.insert(key, NodeState { reported, report, gaps });
         if reports.len() > LIMIT {
             let oldest = reports.iter().min_by_key(|(_, state)| state.reported).map(|(key, _)| key.clone());
             if let Some(key) = oldest {
                 reports.remove(&key);
             }
+        }
+    }
+
+    /// Notes what is missing of each worker's numbers, by what was received until `now`.
+    pub fn note_gaps(&self, now: Micros, holes: impl Fn([u8; 8]) -> Holes) {
+        for ((_, instance), state) in self.lock().iter_mut() {
+            let holes = holes(*instance);
+            let since = (holes.missing > 0).then(|| state.gaps.since.unwrap_or(now));
+            state.gaps = Gaps { holes, since };
         }
     }
 
@@ -100,6 +124,23 @@ mod tests {
         assert_eq!(list.iter().map(|s| s.report.pid).collect::<Vec<_>>(), [2, 0]);
         nodes.forget_before(Micros(6));
         assert_eq!(nodes.list().len(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_since_it_first_was_whatever_is_reported_meanwhile() {
+        let nodes = Nodes::default();
+        nodes.record(Micros(1), report("a", 1));
+        nodes.record(Micros(1), report("a", 2));
+        let first_lacks =
+            |missing| move |instance| if instance == [1; 8] { Holes { missing, ranges: 1 } } else { Holes::default() };
+        let gaps = || -> Vec<_> { nodes.list().iter().map(|s| (s.gaps.holes.missing, s.gaps.since)).collect() };
+        nodes.note_gaps(Micros(10), first_lacks(3));
+        nodes.record(Micros(15), report("a", 1));
+        nodes.note_gaps(Micros(20), first_lacks(2));
+        assert_eq!(gaps(), [(2, Some(Micros(10))), (0, None)]);
+        nodes.note_gaps(Micros(30), |_| Holes::default());
+        nodes.note_gaps(Micros(40), first_lacks(1));
+        assert_eq!(gaps(), [(1, Some(Micros(40))), (0, None)]);
     }
 
     #[test]

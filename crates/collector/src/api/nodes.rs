@@ -47,6 +47,18 @@ struct Worker {
     queue: QueueReport,
     drops: BTreeMap<String, u64>,
     spool: Option<BTreeMap<String, u64>>,
+    gaps: Gaps,
+}
+
+/// Events of a worker that have not come although later ones have: it dropped them (see `drops`), or they are on
+/// their way still, in its spool for example.
+#[derive(Serialize, JsonSchema)]
+struct Gaps {
+    missing: u64,
+    /// How many ranges of numbers they make.
+    ranges: u64,
+    /// Since when there always are some, by the server's clock.
+    since: Option<Micros>,
 }
 
 impl Nodes {
@@ -59,8 +71,9 @@ impl Nodes {
             kid: "5ec2e700".to_owned(),
             next_seq: 12,
             queue: QueueReport::default(),
-            drops: BTreeMap::new(),
+            drops: BTreeMap::from([("queue_full".to_owned(), 3)]),
             spool: None,
+            gaps: Gaps { missing: 3, ranges: 1, since: Some(examples::time()) },
         };
         let node = Node {
             name: "edge-1".to_owned(),
@@ -109,7 +122,7 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
     let now = api.shared.clock.now();
     let mut nodes: Vec<Node> = Vec::new();
     // They come ordered by node.
-    for NodeState { reported, report } in api.shared.nodes.list() {
+    for NodeState { reported, report, gaps } in api.shared.nodes.list() {
         let NodeReport { node, version, nginx, instance, pid, kid, next_seq, queue, drops, spool, plans, .. } = report;
         let worker = Worker {
             instance: hex(&instance),
@@ -121,6 +134,7 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
             queue,
             drops,
             spool,
+            gaps: Gaps { missing: gaps.holes.missing, ranges: gaps.holes.ranges, since: gaps.since },
         };
         match nodes.last_mut() {
             Some(known) if known.name == node => {

@@ -662,13 +662,18 @@ async fn nodes_are_shown_with_their_workers() {
     };
     server.shared.nodes.record(now, report("a", 1, 11));
     server.shared.nodes.record(Micros(now.0 - 5 * SECOND), report("a", 2, 12));
-    server.shared.nodes.record(now, report("b", 1, 13));
+    server.shared.nodes.record(now, report("b", 3, 13));
+    let lacks = crate::store::Holes { missing: 4, ranges: 2 };
+    server.shared.nodes.note_gaps(now, |instance| if instance == [2; 8] { lacks } else { Default::default() });
     let nodes = server.ok("/nodes").await;
     let nodes = nodes["nodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 2);
     assert_eq!(nodes[0]["workers"][1]["age_ms"], 5000);
     assert_eq!(nodes[0]["workers"][0]["instance"], "0101010101010101");
     assert_eq!(nodes[0]["last_reported"], now.to_string());
+    let gaps = serde_json::json!({"missing": 4, "ranges": 2, "since": now.to_string()});
+    assert_eq!(nodes[0]["workers"][1]["gaps"], gaps);
+    assert_eq!(nodes[1]["workers"][0]["gaps"], serde_json::json!({"missing": 0, "ranges": 0, "since": null}));
 }
 
 /// A store that answers when it is told to.

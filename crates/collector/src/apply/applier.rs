@@ -59,6 +59,8 @@ pub struct Applier<A> {
     cost: usize,
     counts: Counts,
     unread: Unread,
+    /// When the last chunk was received.
+    received: Micros,
 }
 
 /// Records set aside since that was last told: one message for many.
@@ -111,6 +113,7 @@ impl<A: Aside> Applier<A> {
             cost: 0,
             counts,
             unread,
+            received: Micros::default(),
         }
     }
 
@@ -137,6 +140,7 @@ impl<A: Aside> Applier<A> {
     /// Takes the record at [`position`](Self::position).
     pub fn take(&mut self, record: &Record) -> Result<(), ApplyError> {
         let entry = LogEntry::decode(&record.payload, record.position)?;
+        self.received = entry.received;
         let mut entries = Entries::new(entry.stream);
         let (mut bad_ones, cost_before) = (0, self.cost);
         for ordinal in 0.. {
@@ -305,6 +309,7 @@ impl<A: Aside> Applier<A> {
             day.seqs.extend(united.ranges());
         }
         self.store.apply(&self.pending)?;
+        self.nodes.note_gaps(self.received, |instance| self.seqs.holes(instance));
         let stored: usize = self.pending.days.values().map(|day| day.rows.len()).sum();
         let counts = std::mem::take(&mut self.counts);
         self.metrics.stored.add(stored as u64);

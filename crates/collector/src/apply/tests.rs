@@ -345,6 +345,24 @@ fn a_report_of_a_newer_node_is_set_aside_as_such() {
 }
 
 #[test]
+fn numbers_of_a_worker_that_do_not_come_are_told_and_no_more_when_they_come() {
+    let room = Room::default();
+    let nodes = Arc::new(Nodes::default());
+    nodes.record(noon(), wire::NodeReport { instance: [5; 8], ..Default::default() });
+    let (store, resume) = (Arc::clone(&room.store), room.store.resume().unwrap());
+    let mut applier = Applier::new(store, resume, Arc::clone(&nodes), Arc::default(), MemoryAside::default(), TODAY);
+    let numbered = |numbers: &[u64]| numbers.iter().map(|number| Sent::Numbered(*number, 0)).collect();
+    let mut told = Vec::new();
+    for record in log(&[numbered(&[3, 4]), numbered(&[6, 9]), numbered(&[5, 8]), numbered(&[7])]) {
+        applier.take(&record).unwrap();
+        applier.flush().unwrap();
+        let gaps = nodes.list()[0].gaps;
+        told.push((gaps.holes.missing, gaps.holes.ranges, gaps.since));
+    }
+    assert_eq!(told, [(0, 0, None), (3, 2, Some(noon())), (1, 1, Some(noon())), (0, 0, None)]);
+}
+
+#[test]
 fn days_over_a_week_old_are_forgotten_and_so_are_silent_workers() {
     let room = Room::default();
     room.apply_all(&[vec![Sent::Numbered(1, -24 * 6), Sent::Numbered(2, 0)]]);

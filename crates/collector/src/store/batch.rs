@@ -82,8 +82,38 @@ pub struct SeqRange {
 /// A set of `seq` numbers, kept as ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeqSet {
-    /// By instance: first number of a range to its last. Ranges neither touch nor overlap.
-    instances: BTreeMap<[u8; 8], BTreeMap<u64, u64>>,
+    instances: BTreeMap<[u8; 8], Numbers>,
+}
+
+/// The numbers of one worker life.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Numbers {
+    /// First number of a range to its last. Ranges neither touch nor overlap.
+    ranges: BTreeMap<u64, u64>,
+    /// How many there are, modulo 2^64: all of them are one more than that.
+    count: u64,
+}
+
+impl Numbers {
+    fn put(&mut self, first: u64, last: u64) {
+        self.count = self.count.wrapping_add(last - first).wrapping_add(1);
+        self.ranges.insert(first, last);
+    }
+
+    fn take(&mut self, first: u64) {
+        if let Some(last) = self.ranges.remove(&first) {
+            self.count = self.count.wrapping_sub(last - first).wrapping_sub(1);
+        }
+    }
+}
+
+/// Numbers that are not in a set, between some that are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holes {
+    /// How many numbers.
+    pub missing: u64,
+    /// How many ranges they make.
+    pub ranges: u64,
 }
 
 impl SeqSet {
@@ -100,28 +130,38 @@ impl SeqSet {
     pub fn contains(&self, instance: [u8; 8], number: u64) -> bool {
         self.instances
             .get(&instance)
-            .and_then(|ranges| ranges.range(..=number).next_back())
+            .and_then(|numbers| numbers.ranges.range(..=number).next_back())
             .is_some_and(|(_, &last)| number <= last)
     }
 
     /// Puts a range in.
     pub fn insert_range(&mut self, range: SeqRange) {
         let SeqRange { instance, mut first, mut last } = range;
-        let ranges = self.instances.entry(instance).or_default();
-        if let Some((&before, &end)) = ranges.range(..=first).next_back()
+        let numbers = self.instances.entry(instance).or_default();
+        if let Some((&before, &end)) = numbers.ranges.range(..=first).next_back()
             && end.saturating_add(1) >= first
         {
             first = before;
             last = last.max(end);
-            ranges.remove(&before);
+            numbers.take(before);
         }
-        while let Some((&next, &end)) = ranges.range(first..).next()
+        while let Some((&next, &end)) = numbers.ranges.range(first..).next()
             && next <= last.saturating_add(1)
         {
             last = last.max(end);
-            ranges.remove(&next);
+            numbers.take(next);
         }
-        ranges.insert(first, last);
+        numbers.put(first, last);
+    }
+
+    /// What is missing between the lowest and the highest number of an instance.
+    pub fn holes(&self, instance: [u8; 8]) -> Holes {
+        let Some(Numbers { ranges, count }) = self.instances.get(&instance) else { return Holes::default() };
+        let (Some((first, _)), Some((_, last))) = (ranges.first_key_value(), ranges.last_key_value()) else {
+            return Holes::default();
+        };
+        let missing = (last - first).wrapping_add(1).wrapping_sub(*count);
+        Holes { missing, ranges: ranges.len().saturating_sub(1) as u64 }
     }
 
     /// Puts all of another set in.
@@ -131,8 +171,8 @@ impl SeqSet {
 
     /// All ranges, by instance and number.
     pub fn ranges(&self) -> impl Iterator<Item = SeqRange> + '_ {
-        self.instances.iter().flat_map(|(&instance, ranges)| {
-            ranges.iter().map(move |(&first, &last)| SeqRange { instance, first, last })
+        self.instances.iter().flat_map(|(&instance, numbers)| {
+            numbers.ranges.iter().map(move |(&first, &last)| SeqRange { instance, first, last })
         })
     }
 }
@@ -165,6 +205,13 @@ mod tests {
             for (one, next) in set.ranges().zip(set.ranges().skip(1)) {
                 prop_assert!(one.instance != next.instance || one.last + 1 < next.first);
             }
+            for instance in 0..2 {
+                let numbers: Vec<_> = plain.iter().filter(|(of, _)| *of == instance).map(|(_, n)| *n).collect();
+                let ends = numbers.first().zip(numbers.last());
+                let missing = ends.map_or(0, |(first, last)| last - first + 1 - numbers.len() as u64);
+                let ranges = numbers.windows(2).filter(|pair| pair[0] + 1 < pair[1]).count() as u64;
+                prop_assert_eq!(set.holes([instance; 8]), Holes { missing, ranges });
+            }
         }
     }
 
@@ -175,5 +222,9 @@ mod tests {
         assert!(!set.insert([0; 8], u64::MAX));
         assert!(set.insert([0; 8], u64::MAX - 1));
         assert_eq!(set.ranges().count(), 1);
+        assert!(set.insert([0; 8], 0));
+        assert_eq!(set.holes([0; 8]), Holes { missing: u64::MAX - 2, ranges: 1 });
+        set.insert_range(SeqRange { instance: [0; 8], first: 0, last: u64::MAX });
+        assert_eq!(set.holes([0; 8]), Holes::default());
     }
 }

@@ -20,7 +20,7 @@ mod story;
 pub mod duckdb;
 pub mod memory;
 
-pub use batch::{Arrival, Batch, DayBatch, Row, SeqRange, SeqSet};
+pub use batch::{Arrival, Batch, DayBatch, Holes, Row, SeqRange, SeqSet};
 pub use interest::{Interest, Progress};
 pub use query::{
     CommonQuery, PAGE_BYTES, Place, RequestPlace, RequestsPage, RequestsQuery, SessionsBy, SessionsOrder,
