@@ -198,6 +198,7 @@ impl<A: Aside> Applier<A> {
             self.count_duplicate(ts.day(), arrival);
             return;
         }
+        let ts = if event.seq.is_some() { self.unless_written(ts, arrival) } else { ts };
         if self.is_too_old(ts.day()) {
             self.counts.discarded_old += 1;
             return self.keep_seq(self.today, event.seq);
@@ -210,6 +211,17 @@ impl<A: Aside> Applier<A> {
         self.pending.days.entry(ts.day()).or_default().rows.push(row);
         self.keep_seq(ts.day(), event.seq);
         self.rows += 1;
+    }
+
+    /// When a new event counts as started. One that was read before a crash may have had another day then, as `today`
+    /// was another; a day that was written meanwhile takes nothing more of this part of the log: the event would be
+    /// lost. It goes to the newest day that was not.
+    fn unless_written(&self, ts: Micros, arrival: Arrival) -> Micros {
+        let takes = |day: &Day| self.before.get(day).is_none_or(|&applied| applied <= arrival.pos);
+        if takes(&ts.day()) {
+            return ts;
+        }
+        (0..KEPT_DAYS).map(|back| Day(self.today.0 - back)).find(takes).map_or(ts, Day::start)
     }
 
     fn is_too_old(&self, day: Day) -> bool {

@@ -288,6 +288,31 @@ fn what_arrives_while_the_clock_is_weeks_behind_is_of_today() {
     assert_eq!(room.metrics.discarded_old.get(), 1);
 }
 
+#[test]
+fn what_has_another_day_when_it_is_read_again_after_a_crash_is_not_lost() {
+    let room = Room::default();
+    let (mut stream, mut payload) = (Vec::new(), Vec::new());
+    // Started on the next day and today, and received by a clock that is weeks behind.
+    entry(&mut stream, &Sent::Numbered(1, 29));
+    entry(&mut stream, &Sent::Numbered(2, 0));
+    let received = Micros(noon().0 - 30 * 24 * HOUR);
+    LogEntry { received, tag: TAG_SESSIONS, stream: &stream }.encode(&mut payload);
+    let record = Record { position: 0, payload };
+
+    let mut applier = room.start();
+    applier.forget_old(Day(TODAY.0 + 1)).unwrap();
+    applier.take(&record).unwrap();
+    room.store.interrupt_after(1);
+    applier.flush().unwrap_err();
+    assert_eq!(room.days(), BTreeSet::from([TODAY]));
+
+    let mut applier = room.start();
+    applier.take(&record).unwrap();
+    applier.flush().unwrap();
+    let numbers: Vec<_> = room.store.resume().unwrap().seqs.ranges().map(|range| (range.first, range.last)).collect();
+    assert_eq!((room.store.rows(), numbers), (2, vec![(1, 2)]));
+}
+
 fn entry_of(record: &Record) -> LogEntry<'_> {
     LogEntry::decode(&record.payload, record.position).unwrap()
 }
