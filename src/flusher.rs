@@ -177,6 +177,9 @@ impl Flusher {
         let left = shipper.finish(&SystemClock, until, &mut |batch| intake.pull(batch));
         let waiting = intake.waiting.slots();
         intake.link.settle(Dropped::UnsentAtExit, || (left.events + waiting) as u64);
+        while let Some(change) = self.shipper.take_spool_change() {
+            self.say(Said::Spool(change));
+        }
         self.publish();
         clear_gauges();
     }

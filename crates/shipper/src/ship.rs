@@ -142,6 +142,18 @@ impl<N: Net, D: Disk> Shipper<N, D> {
     /// `pull` adds the next event to the batch; it gives false when there is none now. It may use up
     /// an event without adding one.
     pub fn step(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Step {
+        let wake = self.advance(now, pull);
+        let change = self.link.take_change(self.outbox.has_no_events(), now);
+        Step { wake, change, spool: self.take_spool_change() }
+    }
+
+    /// The next of what changed of the spool, to be logged. A step gives one; an end may leave several.
+    pub fn take_spool_change(&mut self) -> Option<SpoolStatus> {
+        self.spool.as_mut().and_then(Spool::take_change)
+    }
+
+    /// Does all that can be done now, and says when to come again.
+    fn advance(&mut self, now: Instant, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Instant {
         let mut more = false;
         for _ in 0..BATCHES_A_STEP {
             more = self.collect(now, pull);
@@ -155,9 +167,7 @@ impl<N: Net, D: Disk> Shipper<N, D> {
             spool.look(now);
         }
         self.show_gauges();
-        let change = self.link.take_change(self.outbox.has_no_events(), now);
-        let spool = self.spool.as_mut().and_then(Spool::take_change);
-        Step { wake: if more { now } else { self.next_wake(now) }, change, spool }
+        if more { now } else { self.next_wake(now) }
     }
 
     /// Hands over a report of this node: one encoded map, shipped under another tag before the events
@@ -181,21 +191,22 @@ impl<N: Net, D: Disk> Shipper<N, D> {
 
     /// Ends in order: pulls what there is, closes the batch at once, and goes on until everything is
     /// acknowledged, or it is time to give that up; with a spool, until the connection is lost. What is not
-    /// acknowledged then goes to the spool. Returns what could be neither delivered nor stored in time.
+    /// acknowledged then goes to the spool. Returns what could be neither delivered nor stored in time; what changed
+    /// of the spool meanwhile is there [to be taken](Self::take_spool_change).
     pub fn finish(&mut self, clock: &impl Clock, until: Until, pull: &mut dyn FnMut(&mut Batch) -> bool) -> Left {
         self.hasten();
         loop {
             let now = clock.now();
-            let step = self.step(now, pull);
+            let wake = self.advance(now, pull);
             let left = self.left();
-            if left == Left::default() && step.wake > now {
+            if left == Left::default() && wake > now {
                 return left;
             }
             let can_store = self.spool.as_ref().is_some_and(|spool| spool.is_ready(now));
-            if now >= until.sending || can_store && step.wake > now && !self.link.is_up() {
+            if now >= until.sending || can_store && wake > now && !self.link.is_up() {
                 return self.store_all(clock, until.storing, pull);
             }
-            clock.sleep(step.wake.min(until.sending).saturating_duration_since(now));
+            clock.sleep(wake.min(until.sending).saturating_duration_since(now));
         }
     }
 

@@ -28,9 +28,7 @@ const PARTS: u64 = 64;
 const MAX_PART: u64 = 8 << 20;
 /// Most parts, however small: each reload leaves some while the collector is away.
 const MAX_PARTS: u64 = 10_000;
-/// Parts that cannot be read and are passed over. With more of them nothing is read for a while.
-const UNREADABLE: usize = 16;
-/// How long they are left alone.
+/// How long parts that cannot be read are left alone.
 const READ_AGAIN: Duration = Duration::from_secs(60);
 /// Parts looked into, or removed for their room, in one step, so that it ends.
 const PARTS_A_STEP: usize = 16;
@@ -81,8 +79,9 @@ pub(crate) struct Spool<D: Disk> {
     newest: u64,
     writing: Option<Writing<D>>,
     reading: Option<Reading<D>>,
-    /// Parts in which reading failed: held until then, so that what is behind them goes on, or goes for its room.
-    unreadable: (Vec<PartReader<D>>, Instant),
+    /// Name of the last part that could not be read: what is behind it goes on, or goes for its room, and the first
+    /// are tried again then.
+    passed_over: Option<(String, Instant)>,
     /// When to look how much there is.
     look: Instant,
     /// Nothing was found to be sent; looked for again then.
@@ -103,6 +102,8 @@ struct Reading<D: Disk> {
     part: PartReader<D>,
     /// Events in all that was read or found missing.
     events: u32,
+    /// Those found missing: counted with the end of the part, as it may be read again until then.
+    missing: usize,
 }
 
 impl<D: Disk> Spool<D> {
@@ -115,7 +116,7 @@ impl<D: Disk> Spool<D> {
             newest: 0,
             writing: None,
             reading: None,
-            unreadable: (Vec::new(), now),
+            passed_over: None,
             look: now,
             nothing: now,
             rest: now,
@@ -242,7 +243,7 @@ impl<D: Disk> Spool<D> {
 
     /// Removes a part that was not sent, and counts its events.
     fn drop_part(&mut self, part: PartReader<D>, now: Instant) -> Result<(), Error> {
-        let mut reading = Reading { part, events: 0 };
+        let mut reading = Reading::new(part);
         loop {
             match reading.part.read_next() {
                 Ok(Some(Met::Record(record))) => {
@@ -256,7 +257,7 @@ impl<D: Disk> Spool<D> {
                 Ok(None) => break,
                 // What cannot be read cannot be counted either: the next one goes. It is told when it is to be sent.
                 Err(_) => {
-                    self.pass_over(reading.part, now);
+                    self.pass_over(&reading.part, now);
                     return Ok(());
                 }
             }
@@ -298,7 +299,7 @@ impl<D: Disk> Spool<D> {
                     self.tell(SpoolStatus::Damaged { part, offset: 0, bytes });
                     return Ok(Next::Part);
                 };
-                Counters::add(&self.counters.spool_damaged_events, reading.pass(&stored));
+                reading.pass(&stored);
                 let Stored { id, frame, events, .. } = stored;
                 Ok(Next::Chunk(Chunk::new(id.to_owned(), frame.to_vec(), events as usize, Kind::Stored, now)))
             }
@@ -310,13 +311,14 @@ impl<D: Disk> Spool<D> {
             Ok(None) => {
                 // Held until this works, so that it is not sent again meanwhile.
                 reading.part.remove()?;
+                Counters::add(&self.counters.spool_damaged_events, reading.missing);
                 self.reading = None;
                 self.works();
                 Ok(Next::Part)
             }
             Err(error) => {
                 if let Some(Reading { part, .. }) = self.reading.take() {
-                    self.pass_over(part, now);
+                    self.pass_over(&part, now);
                 }
                 Err(error)
             }
@@ -324,23 +326,19 @@ impl<D: Disk> Spool<D> {
     }
 
     /// What a disk does not read now it may read later, from the beginning.
-    fn pass_over(&mut self, part: PartReader<D>, now: Instant) {
-        self.unreadable.0.push(part);
-        self.unreadable.1 = now + READ_AGAIN;
+    fn pass_over(&mut self, part: &PartReader<D>, now: Instant) {
+        self.passed_over = Some((part.name().to_owned(), now + READ_AGAIN));
     }
 
-    /// The oldest part that nobody has. None at all while too many cannot be read.
+    /// The oldest part that nobody has, but for those that were passed over.
     fn take_oldest(&mut self, now: Instant) -> Result<Option<PartReader<D>>, Error> {
-        let (unreadable, until) = &mut self.unreadable;
-        if now >= *until {
-            unreadable.clear();
-        }
-        if unreadable.len() < UNREADABLE { self.parts.take_oldest() } else { Ok(None) }
+        self.passed_over.take_if(|(_, until)| now >= *until);
+        self.parts.take_oldest(self.passed_over.as_ref().map(|(name, _)| name.as_str()))
     }
 
     fn take_part(&mut self, now: Instant) -> Result<Next, Error> {
         match self.take_oldest(now)? {
-            Some(part) => self.reading = Some(Reading { part, events: 0 }),
+            Some(part) => self.reading = Some(Reading::new(part)),
             // Its own is the last, so that all the others come first.
             None if self.writing.is_some() => self.writing = None,
             None => return Ok(Next::Nothing),
@@ -382,11 +380,14 @@ enum Next {
 }
 
 impl<D: Disk> Reading<D> {
-    /// Notes a chunk, and tells how many events before it were never met.
-    fn pass(&mut self, stored: &Stored) -> usize {
-        let missing = stored.before.saturating_sub(self.events);
+    fn new(part: PartReader<D>) -> Self {
+        Self { part, events: 0, missing: 0 }
+    }
+
+    /// Notes a chunk, and how many events before it were never met.
+    fn pass(&mut self, stored: &Stored) {
+        self.missing += stored.before.saturating_sub(self.events) as usize;
         self.events = stored.before.saturating_add(stored.events);
-        missing as usize
     }
 }
 

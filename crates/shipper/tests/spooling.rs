@@ -167,6 +167,24 @@ fn a_disk_that_reads_nothing_for_long_costs_no_part() {
 }
 
 #[test]
+fn many_parts_that_stay_unreadable_stop_none_of_those_behind_them() {
+    let disk = SimDisk::new(1);
+    let mut first = node(&disk);
+    let net = first.net.clone();
+    for _ in 0..40 {
+        first.add(10);
+        assert_eq!(first.finish(SECOND), Left::default());
+        first = another(&net, &disk, first.added());
+    }
+    for (name, length) in disk.files().into_iter().take(30) {
+        disk.spoil(&name, 0..length);
+    }
+    let mut collector = Collector::new(&net, &address(1));
+    first.run(SECOND * 100, || collector.serve());
+    assert_eq!((collector.events(), parts(&disk)), ((300..400).collect(), 30));
+}
+
+#[test]
 fn two_workers_send_each_chunk_on_disk_once() {
     let disk = SimDisk::new(1);
     let mut first = node(&disk);
@@ -314,6 +332,23 @@ fn an_end_passes_over_a_part_that_cannot_be_read_and_stores_what_it_holds() {
 }
 
 #[test]
+fn damage_that_an_end_meets_is_told() {
+    let disk = SimDisk::new(1);
+    let node = |number| Node::new(number, small_batches).numbered_from(number * 1000).with_spool(&disk, 10_000);
+    let mut old = node(1);
+    old.add(300);
+    assert_eq!(old.finish(SECOND), Left::default());
+    let (oldest, length) = disk.files().remove(0);
+    disk.flip(&oldest, length / 2);
+    let mut new = node(2);
+    new.add(300);
+    assert_eq!(new.finish(SECOND), Left::default());
+    assert!(new.shipper.counters().spool_full_events.load(Relaxed) > 0, "there was room");
+    let damaged = |said: &SpoolStatus| matches!(said, SpoolStatus::Damaged { part, .. } if part.ends_with(&oldest));
+    assert!(new.said.iter().any(damaged), "{:?}", new.said);
+}
+
+#[test]
 fn a_disk_that_fails_is_told_once_and_costs_no_event_while_there_is_memory() {
     let disk = SimDisk::new(1);
     disk.set_capacity(0);
@@ -432,6 +467,28 @@ fn events_that_damage_has_cost_are_counted_and_the_place_is_told() {
     assert_eq!((lost, collector.events().len()), (50, 450));
     let [SpoolStatus::Damaged { part, offset, .. }] = &node.said[..] else { panic!("{:?}", node.said) };
     assert!(part.ends_with(&name) && *offset < 3000, "{part} {offset}");
+}
+
+#[test]
+fn events_that_damage_has_cost_are_counted_once_however_often_the_part_is_read() {
+    let disk = SimDisk::new(1);
+    let mut node = node(&disk);
+    node.add(500);
+    node.run(SECOND * 3, || {});
+    assert_eq!(parts(&disk), 1);
+    disk.flip(&disk.files()[0].0, 3000);
+    let mut collector = Collector::new(&node.net, &address(1));
+    let mut failed = false;
+    node.run(SECOND * 200, || {
+        collector.serve();
+        if !failed && collector.events().len() > 300 {
+            failed = true;
+            disk.fail_reads(1);
+        }
+    });
+    assert_eq!((distinct(&collector).len(), parts(&disk)), (450, 0));
+    assert!(node.said.iter().filter(|said| matches!(said, SpoolStatus::Damaged { .. })).count() > 1, "{:?}", node.said);
+    assert_eq!(node.shipper.counters().spool_damaged_events.load(Relaxed), 50);
 }
 
 #[test]

@@ -60,10 +60,14 @@ impl<D: Disk> Parts<D> {
         Ok(PartWriter { parts, file, name, first, length: 0, synced: 0, buffer: Vec::new(), failed: false })
     }
 
-    /// The oldest part that nobody has, of those that can be opened; an error when only others are there.
-    pub fn take_oldest(&self) -> Result<Option<PartReader<D>>, Error> {
+    /// The oldest part that nobody has, of those that can be opened and are behind the one of that
+    /// [name](PartReader::name); an error when only others are there.
+    pub fn take_oldest(&self, behind: Option<&str>) -> Result<Option<PartReader<D>>, Error> {
         let mut closed = None;
         for name in self.names()? {
+            if behind.is_some_and(|behind| name.as_str() <= behind) {
+                continue;
+            }
             let file = match self.disk.open_taken(&name) {
                 Ok(Some(file)) => file,
                 Ok(None) => continue,
@@ -224,6 +228,11 @@ impl<D: Disk> PartReader<D> {
     /// Bytes in it.
     pub fn bytes(&self) -> u64 {
         self.length
+    }
+
+    /// Its name: parts are ordered by it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What to call it in messages.

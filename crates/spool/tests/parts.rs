@@ -38,17 +38,17 @@ fn parts_are_found_oldest_first_and_read_as_they_were_written() {
     fs::write(dir.path().join("something else"), "not ours").unwrap();
     assert_eq!(parts.usage().unwrap(), Usage { parts: 2, bytes: 3 * 16 + 16 });
 
-    let mut part = parts.take_oldest().unwrap().unwrap();
+    let mut part = parts.take_oldest(None).unwrap().unwrap();
     assert_eq!(records(&mut part), [b"first".to_vec(), b"second".to_vec()]);
     part.remove().unwrap();
     drop(part);
-    let mut part = parts.take_oldest().unwrap().unwrap();
+    let mut part = parts.take_oldest(None).unwrap().unwrap();
     assert_eq!(records(&mut part), [b"third".to_vec()]);
     part.remove().unwrap();
     // Somebody removed it before: it is done with all the same.
     part.remove().unwrap();
     drop(part);
-    assert!(parts.take_oldest().unwrap().is_none());
+    assert!(parts.take_oldest(None).unwrap().is_none());
     assert_eq!(parts.usage().unwrap(), Usage::default());
     assert!(dir.path().join("something else").exists());
 }
@@ -61,13 +61,13 @@ fn a_part_that_somebody_writes_or_reads_is_given_to_nobody_else() {
     written.append(b"a").unwrap();
     written.sync().unwrap();
     leave(&parts, 2, &[b"b"]);
-    let mut taken = parts.take_oldest().unwrap().unwrap();
+    let mut taken = parts.take_oldest(None).unwrap().unwrap();
     assert_eq!(records(&mut taken), [b"b".to_vec()]);
-    assert!(parts.take_oldest().unwrap().is_none());
+    assert!(parts.take_oldest(None).unwrap().is_none());
     // Who lets go, in whatever way, leaves it to the next, from its beginning.
     drop(written);
-    assert_eq!(records(&mut parts.take_oldest().unwrap().unwrap()), [b"a".to_vec()]);
-    assert_eq!(records(&mut parts.take_oldest().unwrap().unwrap()), [b"a".to_vec()]);
+    assert_eq!(records(&mut parts.take_oldest(None).unwrap().unwrap()), [b"a".to_vec()]);
+    assert_eq!(records(&mut parts.take_oldest(None).unwrap().unwrap()), [b"a".to_vec()]);
     drop(taken);
     assert!(parts.begin(2, 7).is_err(), "two parts of one age and owner");
 }
@@ -93,7 +93,7 @@ fn damage_costs_the_records_that_it_met_and_no_others() {
         let mut content = fs::read(&file).unwrap();
         change(&mut content);
         fs::write(&file, content).unwrap();
-        let mut part = parts.take_oldest().unwrap().unwrap();
+        let mut part = parts.take_oldest(None).unwrap().unwrap();
         let met = read(&mut part);
         part.remove().unwrap();
         met
@@ -120,15 +120,15 @@ fn a_record_of_another_part_is_not_taken_for_one_of_this() {
     let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     fs::copy(&files[0], &files[1]).unwrap();
-    let _one = parts.take_oldest().unwrap().unwrap();
-    let mut two = parts.take_oldest().unwrap().unwrap();
+    let _one = parts.take_oldest(None).unwrap().unwrap();
+    let mut two = parts.take_oldest(None).unwrap().unwrap();
     assert_eq!(read(&mut two), [Met::Damage { offset: 0, bytes: 19, torn: true }]);
 }
 
 #[test]
 fn a_directory_that_is_not_there_is_told_by_its_name() {
     let parts = on_disk(Path::new("/nowhere/spool"));
-    for error in [parts.usage().unwrap_err(), parts.take_oldest().unwrap_err(), parts.begin(1, 1).unwrap_err()] {
+    for error in [parts.usage().unwrap_err(), parts.take_oldest(None).unwrap_err(), parts.begin(1, 1).unwrap_err()] {
         assert!(error.to_string().contains("/nowhere/spool"), "{error}");
     }
 }
@@ -258,7 +258,7 @@ impl Run {
     /// Reads so many parts and removes them. What was promised to be in them must be.
     fn read_some(&mut self, most: usize) -> bool {
         for _ in 0..most {
-            let mut part = match self.parts.take_oldest() {
+            let mut part = match self.parts.take_oldest(None) {
                 Ok(Some(part)) => part,
                 Ok(None) => return true,
                 Err(_) => return false,

@@ -117,9 +117,9 @@ impl World {
                 match (expected, stored.contains(&request.id)) {
                     (true, true) | (false, false) => {}
                     (false, true) => return Err(format!("{} is stored, and nothing says that it should", request.id)),
-                    (true, false) if self.damage.events.contains(&request.id) => damaged += 1,
-                    // And that was told.
+                    // And that was told. First: the spool may have been damaged where it was read already.
                     (true, false) if self.machines.iter().any(|m| m.damage.events.contains(&request.id)) => {}
+                    (true, false) if self.damage.events.contains(&request.id) => damaged += 1,
                     // Whose events the spool gave up is not known.
                     (true, false) if *runs && gone == 0 => {
                         return Err(format!("{} was sent and is not stored", request.id));

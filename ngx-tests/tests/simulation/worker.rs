@@ -158,7 +158,12 @@ impl Worker {
     pub fn step(&mut self, net: &SimNet) {
         let Self { shipper, queue, pulled, past, .. } = self;
         let step = shipper.step(net.now(), &mut |batch| pull(batch, queue, pulled, past.instance));
-        let told = matches!(step.spool, Some(SpoolStatus::Damaged { .. })) && self.plant != Plant::HideDamage;
+        self.hear(step.spool.as_ref());
+    }
+
+    /// Counts what is told of damage.
+    fn hear(&mut self, change: Option<&SpoolStatus>) {
+        let told = matches!(change, Some(SpoolStatus::Damaged { .. })) && self.plant != Plant::HideDamage;
         self.past.counts.damage_told += u64::from(told);
     }
 
@@ -176,6 +181,9 @@ impl Worker {
         let sending = net.now() + time;
         let until = Until { sending, storing: sending + time };
         shipper.finish(net, until, &mut |batch| pull(batch, queue, pulled, past.instance));
+        while let Some(change) = self.shipper.take_spool_change() {
+            self.hear(Some(&change));
+        }
         self.bury()
     }
 

@@ -216,8 +216,10 @@ impl Node {
     }
 
     pub fn finish_until(&mut self, until: Until) -> shipper::Left {
-        let Self { shipper, queue, pulled, ballast, net, .. } = self;
-        shipper.finish(net, until, &mut |batch: &mut Batch| pull(batch, queue, pulled, *ballast))
+        let Self { shipper, queue, pulled, ballast, net, said, .. } = self;
+        let left = shipper.finish(net, until, &mut |batch: &mut Batch| pull(batch, queue, pulled, *ballast));
+        said.extend(std::iter::from_fn(|| shipper.take_spool_change()));
+        left
     }
 
     /// Steps, and lets `collector` act, until the network's clock has gone on by `time`.
