@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::log::Shared;
 use crate::record::{HEAD, Head, segment_name};
-use crate::recover::{Records, salvage};
+use crate::recover::{Patience, Records, salvage};
 use crate::{Disk, DiskFile, Error, Position};
 
 /// A record as it was appended.
@@ -34,6 +34,8 @@ pub struct Damage {
     pub offset: u64,
     /// How many there are: behind them the log goes on.
     pub bytes: u64,
+    /// Whether whole records may be among them: the disk took too long over what it does not read.
+    pub given_up: bool,
 }
 
 /// Reads synced records by position. A clone is cheap and independent.
@@ -119,8 +121,9 @@ impl<D: Disk> Reader<D> {
         let segment = self.segment_at(position)?;
         let limit = self.next_segment(position + 1).unwrap_or(Position::MAX).min(self.synced());
         let mut from = position;
+        let mut patience = Patience::default();
         let next = loop {
-            match self.next_whole(from, segment, limit) {
+            match self.next_whole(from, segment, limit, &mut patience) {
                 Ok(Some(next)) => match self.read_one(next, self.synced()) {
                     // Zeros in the place of what the disk does not read happened to make it whole.
                     Err(error) if error.is_damage() => from = next + 1,
@@ -131,14 +134,21 @@ impl<D: Disk> Reader<D> {
                 Ok(None) | Err(_) => break limit,
             }
         };
-        Ok(Damage { file: segment_name(segment), offset: position - segment, bytes: next - position })
+        let given_up = patience.is_over();
+        Ok(Damage { file: segment_name(segment), offset: position - segment, bytes: next - position, given_up })
     }
 
-    fn next_whole(&mut self, from: Position, segment: Position, limit: Position) -> Result<Option<Position>, Error> {
+    fn next_whole(
+        &mut self,
+        from: Position,
+        segment: Position,
+        limit: Position,
+        patience: &mut Patience,
+    ) -> Result<Option<Position>, Error> {
         let (first, file) = self.segment_of(from)?;
         let name = segment_name(segment);
         let length = file.len().map_err(Error::io("read the length of", &name))?.min(limit - first);
-        let read = salvage(file.as_ref());
+        let read = salvage(file.as_ref(), patience);
         let next = Records { read, first, length, max_record: self.max_record }.next_whole(from - first);
         Ok(next.map_err(Error::io("read", &name))?.map(|offset| first + offset))
     }

@@ -1,6 +1,7 @@
 //! Finding whole records after whatever ended the process before, and behind what a disk lost.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use crate::record::{HEAD, Head};
 use crate::{DiskFile, Position};
@@ -9,9 +10,10 @@ use crate::{DiskFile, Position};
 const WINDOW: usize = 256 << 10;
 /// What a disk loses at a time.
 const BLOCK: usize = 4 << 10;
-/// Blocks that are found unreadable before the rest of a file is taken for unreadable too: each may take a disk
-/// seconds.
+/// Blocks that are tried one by one where a disk does not read many at once.
 const UNREADABLE_BLOCKS: u32 = 256;
+/// Time for reads that fail, as each may take a disk seconds. Then the rest of a file is taken for unreadable too.
+const UNREADABLE_FOR: Duration = Duration::from_secs(20);
 
 /// The records of a file, as `read` tells its bytes.
 pub(crate) struct Records<R> {
@@ -77,12 +79,36 @@ impl<R: FnMut(&mut [u8], u64) -> io::Result<()>> Records<R> {
     }
 }
 
-/// Reads what the disk still gives of a file. What it does not is zero, so that no record there is whole.
-pub(crate) fn salvage(file: &impl DiskFile) -> impl FnMut(&mut [u8], u64) -> io::Result<()> {
-    let mut left = UNREADABLE_BLOCKS;
+/// How much is still tried where a disk does not read.
+pub(crate) struct Patience {
+    blocks: u32,
+    time: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { blocks: UNREADABLE_BLOCKS, time: UNREADABLE_FOR }
+    }
+}
+
+impl Patience {
+    /// Not everything is tried any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.blocks == 0 || self.time.is_zero()
+    }
+}
+
+/// Reads what the disk still gives of a file, while there is patience. What it does not is zero, so that no record
+/// there is whole.
+pub(crate) fn salvage(file: &impl DiskFile, patience: &mut Patience) -> impl FnMut(&mut [u8], u64) -> io::Result<()> {
     move |buffer, mut offset| {
+        if patience.time.is_zero() {
+            buffer.fill(0);
+            return Ok(());
+        }
+        let since = Instant::now();
         match file.read_exact_at(buffer, offset) {
-            Err(error) if is_lost(&error) => {}
+            Err(error) if is_lost(&error) => patience.time = patience.time.saturating_sub(since.elapsed()),
             read => return read,
         }
         let mut rest = buffer;
@@ -90,10 +116,12 @@ pub(crate) fn salvage(file: &impl DiskFile) -> impl FnMut(&mut [u8], u64) -> io:
             let size = (BLOCK - (offset % BLOCK as u64) as usize).min(rest.len());
             let (block, behind) = rest.split_at_mut(size);
             block.fill(0);
-            if left > 0 {
+            if !patience.is_over() {
+                let since = Instant::now();
                 match file.read_exact_at(block, offset) {
                     Err(error) if is_lost(&error) => {
-                        left -= 1;
+                        patience.blocks -= 1;
+                        patience.time = patience.time.saturating_sub(since.elapsed());
                         block.fill(0);
                     }
                     read => read?,

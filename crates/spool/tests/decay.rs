@@ -126,6 +126,24 @@ fn a_segment_that_the_disk_does_not_read_costs_what_is_in_it_and_stops_no_start(
 }
 
 #[test]
+fn of_much_that_the_disk_does_not_read_so_much_is_tried_and_it_is_said_that_the_search_ended() {
+    let disk = SimDisk::new(5);
+    let options = Options { segment_bytes: 4 << 20, ..OPTIONS };
+    let mut log = Log::open(disk.clone(), options).unwrap().0;
+    while log.end() < 3 << 20 {
+        log.append(&[1; 3000]).unwrap();
+    }
+    log.sync().unwrap();
+    let (name, _) = disk.files().pop().unwrap();
+    disk.spoil(&name, 4096..8192);
+    let few = log.reader().damage_at(3016).unwrap();
+    assert!(few.bytes > 0 && few.bytes < 10_000 && !few.given_up, "{few:?}");
+    disk.spoil(&name, 4096..2 << 20);
+    let many = log.reader().damage_at(3016).unwrap();
+    assert!(many.bytes > 1 << 20 && many.given_up, "{many:?}");
+}
+
+#[test]
 fn a_read_that_fails_for_another_reason_is_no_damage() {
     let disk = SimDisk::new(3);
     let (log, _) = log(&disk, &[2000; 11]);

@@ -160,7 +160,7 @@ fn damage_before_a_whole_record_is_an_error_that_names_the_place() {
         let Error::Damaged { file, offset: told, .. } = &error else { panic!("{error}") };
         assert_eq!(last.file_name().unwrap().to_str(), Some(file.as_str()));
         assert!(*told == offset && error.is_damage());
-        let damage = Damage { file: file.clone(), offset, bytes: SPAN };
+        let damage = Damage { file: file.clone(), offset, bytes: SPAN, given_up: false };
         assert_eq!(reader.damage_at(3 * SPAN + offset).unwrap(), damage);
         change(&last, |content| content[at] ^= 1);
         assert_eq!(reader.damage_at(3 * SPAN + offset).unwrap().bytes, 0, "it can be read again");

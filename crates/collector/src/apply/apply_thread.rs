@@ -168,13 +168,14 @@ impl ApplyThread {
     }
 
     fn tell(&self, error: &spool::Error, damage: &Damage) {
-        let Damage { file, offset, bytes } = damage;
+        let Damage { file, offset, bytes, given_up } = damage;
+        let searched = if *given_up { "; the disk took too long, and whole records may be among it" } else { "" };
         match self.damaged.keep(file, self.guard.today()) {
             Ok(kept) => {
-                tracing::error!(%error, offset, bytes, "passed over what is damaged of the log; kept as {}", kept.display());
+                tracing::error!(%error, offset, bytes, "passed over what is damaged of the log{searched}; kept as {}", kept.display());
             }
             Err(failure) => {
-                tracing::error!(%error, offset, bytes, %failure, "passed over what is damaged of the log; it could not be kept");
+                tracing::error!(%error, offset, bytes, %failure, "passed over what is damaged of the log{searched}; it could not be kept");
             }
         }
     }

@@ -149,6 +149,7 @@ impl Aside for AsideFiles {
             let of = name.to_str().and_then(|name| name.split_once('.')).and_then(|(day, _)| Day::parse(day));
             if of.is_some_and(|of| of < day) {
                 fs::remove_file(entry.path())?;
+                tracing::info!("{} was removed: what is in it is over a week old", entry.path().display());
             }
         }
         Ok(())

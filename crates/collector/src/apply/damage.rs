@@ -6,15 +6,17 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use wire::Seq;
 
-use crate::model::Day;
+use crate::model::{Day, Micros};
 use crate::store::SeqSet;
 
 /// Segments that are kept at a time; each takes what a segment takes.
 const MAX_KEPT: usize = 8;
 
-/// Keeps damaged segments beside the records that were set aside; like those they go with their day.
+/// Keeps damaged segments beside the records that were set aside; like those they go with their day, which is that of
+/// the last record in them.
 #[derive(Debug)]
 pub struct DamagedSegments {
     log: PathBuf,
@@ -44,8 +46,11 @@ impl DamagedSegments {
         if kept >= MAX_KEPT {
             return Err(io::Error::other(format!("{MAX_KEPT} damaged segments are kept already")));
         }
-        let path = self.dir.join(format!("{today}.{segment}"));
-        fs::hard_link(self.log.join(segment), &path)?;
+        let file = self.log.join(segment);
+        let written = Timestamp::try_from(fs::metadata(&file)?.modified()?).map_err(io::Error::other)?;
+        let day = Micros(written.as_microsecond()).day().min(today);
+        let path = self.dir.join(format!("{day}.{segment}"));
+        fs::hard_link(file, &path)?;
         File::open(&self.dir)?.sync_all()?;
         Ok(path)
     }
@@ -115,5 +120,15 @@ mod tests {
         }
         assert!(keep(MAX_KEPT, 20_000).unwrap_err().to_string().contains("kept already"));
         segments.keep("gone.seg", Day(20_000)).unwrap_err();
+    }
+
+    #[test]
+    fn a_damaged_segment_goes_with_the_day_of_its_last_record_whenever_the_damage_is_met() {
+        let (log, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(19_995 * 86_400 + 5);
+        let file = File::create(log.path().join("1.seg")).unwrap();
+        file.set_modified(written).unwrap();
+        let path = DamagedSegments::new(log.path(), dir.path()).keep("1.seg", Day(20_000)).unwrap();
+        assert_eq!(path, dir.path().join(format!("{}.1.seg", Day(19_995))));
     }
 }
