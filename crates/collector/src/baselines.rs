@@ -1,16 +1,18 @@
 //! What is usual of each endpoint on each day, computed from the stored requests and kept in memory.
 //!
-//! A day is looked at anew when it has grown: twice as large, or some minutes later. Only the shapes
-//! that most requests have are looked at ([`Store::figures`]). Figures are kept by shape, so that pins, merges and templates
+//! When a day has grown, twice as large or some minutes later, what came is counted and added, a stretch of rows at a
+//! time ([`Store::figures`]): however large a day is, no row is read twice, and what is interrupted goes on where it
+//! was. Only the shapes that most requests have are counted. Figures are kept by shape, so that pins, merges and templates
 //! that change name them anew without a question to the store.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use crate::endpoints::{Endpoints, Figures, ShapeId, Usual};
 use crate::model::{Day, Request};
-use crate::store::{Store, StoreError, Window};
+use crate::store::{Position, Store, StoreError, Stretch, Window};
 
 /// How old the figures of a day that grew may become.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -19,12 +21,63 @@ pub const LOOK: Duration = Duration::from_secs(10);
 /// With fewer requests nothing is usual.
 const MIN_REQUESTS: u64 = 20;
 
+/// Shapes of a day that are counted.
+const SHAPES: usize = 1000;
 /// States that are kept, for lists whose pages show the state of their first.
 const GENERATIONS: usize = 8;
 
-/// The figures of all days: some states, the newest last.
+/// The figures of all days.
 #[derive(Debug, Default)]
-pub struct Baselines(RwLock<VecDeque<Generation>>);
+pub struct Baselines {
+    /// Some states, the newest last.
+    generations: RwLock<VecDeque<Generation>>,
+    counted: Mutex<BTreeMap<Day, Counted>>,
+}
+
+/// What was counted so far of a day.
+#[derive(Debug, Default)]
+struct Counted {
+    shapes: Arc<HashMap<ShapeId, Figures>>,
+    /// All rows before it are in.
+    to: Position,
+    /// How many the day had when all were in last.
+    rows: u64,
+}
+
+impl Counted {
+    /// Counts what came since, in stretches, the day having so many rows.
+    fn go_on(
+        &mut self,
+        rows: u64,
+        mut stretch: impl FnMut(Position) -> Result<Stretch, StoreError>,
+    ) -> Result<Arc<HashMap<ShapeId, Figures>>, StoreError> {
+        if rows < self.rows {
+            // The day was made anew, of what was left of it.
+            *self = Self::default();
+        }
+        loop {
+            let Stretch { shapes, to, more } = stretch(self.to)?;
+            let known = Arc::make_mut(&mut self.shapes);
+            shapes.iter().for_each(|(&shape, figures)| known.entry(shape).or_default().unite(figures));
+            keep_busiest(known);
+            self.to = to;
+            if !more {
+                self.rows = rows;
+                return Ok(Arc::clone(&self.shapes));
+            }
+        }
+    }
+}
+
+/// Forgets the shapes with the fewest requests, when there are too many.
+fn keep_busiest(shapes: &mut HashMap<ShapeId, Figures>) {
+    if shapes.len() <= SHAPES {
+        return;
+    }
+    let mut busiest: Vec<_> = shapes.iter().map(|(&shape, figures)| (Reverse(figures.requests()), shape)).collect();
+    busiest.sort_unstable();
+    busiest.iter().skip(SHAPES).for_each(|(_, shape)| drop(shapes.remove(shape)));
+}
 
 /// A state, told by its number.
 #[derive(Clone, Debug, Default)]
@@ -71,8 +124,11 @@ impl Baselines {
     pub fn refresh(&self, store: &dyn Store, now: Duration) -> Result<(), StoreError> {
         let endpoints = store.endpoints();
         let known = self.newest();
+        let held = store.rows_by_day();
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.retain(|day, _| held.contains_key(day));
         let mut days = BTreeMap::new();
-        for (day, rows) in store.rows_by_day() {
+        for (day, rows) in held {
             let fresh = match known.days.get(&day) {
                 Some(known) if due(known, rows, now) => None,
                 Some(known) if known.version == endpoints.version() => Some(Arc::clone(known)),
@@ -84,14 +140,17 @@ impl Baselines {
             };
             let fresh = match fresh {
                 Some(fresh) => fresh,
-                None => Arc::new(DayFigures::new(rows, now, Arc::new(store.figures(day)?), &endpoints)),
+                None => {
+                    let shapes = counted.entry(day).or_default().go_on(rows, |from| store.figures(day, from))?;
+                    Arc::new(DayFigures::new(rows, now, shapes, &endpoints))
+                }
             };
             days.insert(day, fresh);
         }
         let same = known.days.len() == days.len()
             && known.days.iter().zip(&days).all(|(one, other)| one.0 == other.0 && Arc::ptr_eq(one.1, other.1));
         if !same {
-            let mut generations = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut generations = self.generations.write().unwrap_or_else(PoisonError::into_inner);
             generations.push_back(Generation { number: known.number + 1, days });
             if generations.len() > GENERATIONS {
                 generations.pop_front();
@@ -131,7 +190,7 @@ impl Baselines {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, VecDeque<Generation>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.generations.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,6 +251,37 @@ mod tests {
         let before = baselines.endpoints(1, Window::ALL).unwrap();
         assert_eq!(before["GET shop/users/{id}"].values().map(Figures::requests).collect::<Vec<_>>(), [100, 19]);
         assert!(baselines.endpoints(4, Window::ALL).is_none());
+    }
+
+    fn figures(requests: u64) -> Figures {
+        Figures { statuses: BTreeMap::from([("2xx".to_owned(), requests)]), ..Figures::default() }
+    }
+
+    #[test]
+    fn counting_that_is_interrupted_goes_on_where_it_was_and_counts_nothing_twice() {
+        let mut asked = Vec::new();
+        let mut stretch = |from: Position| {
+            asked.push(from);
+            match asked.len() {
+                3 => Err(StoreError::Failed { doing: "reading".into(), reason: "interrupted".into() }),
+                _ => Ok(Stretch { shapes: HashMap::from([(ShapeId(7), figures(1))]), to: from + 10, more: from < 30 }),
+            }
+        };
+        let mut counted = Counted::default();
+        assert!(counted.go_on(4, &mut stretch).is_err());
+        assert_eq!(counted.go_on(4, &mut stretch).unwrap()[&ShapeId(7)], figures(4));
+        assert_eq!(counted.go_on(5, &mut stretch).unwrap()[&ShapeId(7)], figures(5));
+        // A day that lost rows begins anew.
+        assert_eq!(counted.go_on(4, &mut stretch).unwrap()[&ShapeId(7)], figures(4));
+        assert_eq!(asked, [0, 10, 20, 20, 30, 40, 0, 10, 20, 30]);
+    }
+
+    #[test]
+    fn of_a_day_with_any_number_of_shapes_the_busiest_are_kept() {
+        let mut shapes: HashMap<_, _> = (0..2 * SHAPES as u64).map(|n| (ShapeId(n), figures(n))).collect();
+        keep_busiest(&mut shapes);
+        assert_eq!(shapes.keys().map(|shape| shape.0).min(), Some(SHAPES as u64));
+        assert_eq!(shapes.len(), SHAPES);
     }
 
     #[test]

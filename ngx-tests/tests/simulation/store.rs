@@ -1,14 +1,14 @@
 //! A store that keeps what tells requests apart and nothing else, and loses in a crash what was not checkpointed,
 //! each day for itself, as day files do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use collector::endpoints::{Endpoints, Figures, ShapeId};
+use collector::endpoints::Endpoints;
 use collector::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 use collector::store::{
-    Batch, CommonQuery, Position, RelatedQuery, RequestsPage, RequestsQuery, Resume, SeqRange, SeqSet, SessionsQuery,
-    Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed,
+    Batch, CommonQuery, Position, RelatedQuery, RequestsPage, RequestsQuery, Resume, SeqRange, SeqSet, SessionsCount,
+    SessionsPage, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, Stretch, TailQuery, Tailed,
 };
 use fastrand::Rng;
 
@@ -177,11 +177,11 @@ impl Store for SimStore {
         BTreeMap::new()
     }
 
-    fn sessions(&self, _: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+    fn sessions(&self, _: &SessionsQuery) -> Result<SessionsPage, StoreError> {
         not_kept()
     }
 
-    fn count_sessions(&self, _: &SessionsQuery) -> Result<u64, StoreError> {
+    fn count_sessions(&self, _: &SessionsQuery) -> Result<SessionsCount, StoreError> {
         not_kept()
     }
 
@@ -217,7 +217,7 @@ impl Store for SimStore {
         not_kept()
     }
 
-    fn figures(&self, _: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+    fn figures(&self, _: Day, _: u64) -> Result<Stretch, StoreError> {
         not_kept()
     }
 

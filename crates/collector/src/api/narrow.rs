@@ -103,11 +103,6 @@ impl Narrowed {
         self.asked.as_ref()
     }
 
-    /// What requests have to meet, be they noise or not.
-    pub(super) fn with_noise(&self) -> Option<Filter> {
-        self.meant.clone()
-    }
-
     /// What requests have to meet.
     pub(super) fn filter(&self) -> Option<Filter> {
         match self.noise {

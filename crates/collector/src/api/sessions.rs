@@ -12,7 +12,7 @@ use super::params::{IdInPath, Params};
 use super::{Api, Problem};
 use crate::model::{Aspect, Change, Day, Id, Micros, Reason, Related, SessionPart, Visit};
 use crate::store::{
-    Place, RelatedQuery, SessionsBy, SessionsOrder, SessionsQuery, Store, StoreError, Story, StoryQuery,
+    Place, RelatedQuery, SessionsBy, SessionsCount, SessionsOrder, SessionsPage, SessionsQuery, Story, StoryQuery,
 };
 
 #[derive(Serialize, JsonSchema)]
@@ -74,20 +74,12 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
         order,
         as_of: walk.as_of,
         after: after.map(|(key, id, day)| Place { key: i128::from_be_bytes(key), id: Id(id), day: Day(day) }),
-        limit: size + 1,
+        limit: size,
         ..query
     };
-    let found = api.ask(move |store| {
-        let mut sessions = store.sessions(&query)?;
-        let more = sessions.len() > size;
-        sessions.truncate(size);
-        let until = sessions.last().filter(|_| more).map(|last| order.place(last));
-        let hidden = hidden_parts(store, &SessionsQuery { until, ..query }, &narrowed, sessions.len() as u64)?;
-        Ok((sessions, hidden, until))
-    });
-    let (mut sessions, hidden, until) = found.await?;
+    let SessionsPage { parts: mut sessions, more, hidden } = api.ask(move |store| store.sessions(&query)).await?;
     api.label_sessions(&mut sessions).await?;
-    let next_page_token = match until {
+    let next_page_token = match sessions.last().filter(|_| more).map(|last| order.place(last)) {
         Some(Place { key, id, day }) => Some(walk.token((key.to_be_bytes(), id.0, day.0))?),
         None => None,
     };
@@ -98,16 +90,8 @@ pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<
 fn sessions_query(params: &Params, narrowed: &Narrowed) -> Result<SessionsQuery, Problem> {
     let (mcp, asked) = (params.flag("mcp")?, params.asked()?);
     let is_narrow = narrowed.is_narrow() || mcp.is_some() || asked.from.is_some() || asked.to.is_some();
-    Ok(SessionsQuery { mcp, filter: narrowed.filter(), narrowed: is_narrow, ..SessionsQuery::default() })
-}
-
-/// How many parts a list would have besides those `shown` if noise were shown.
-fn hidden_parts(store: &dyn Store, query: &SessionsQuery, narrowed: &Narrowed, shown: u64) -> Result<u64, StoreError> {
-    if narrowed.hidden().is_none() {
-        return Ok(0);
-    }
-    let all = store.count_sessions(&SessionsQuery { filter: narrowed.with_noise(), ..query.clone() })?;
-    Ok(all.saturating_sub(shown))
+    let count_hidden = narrowed.hidden().is_some();
+    Ok(SessionsQuery { mcp, filter: narrowed.filter(), narrowed: is_narrow, count_hidden, ..SessionsQuery::default() })
 }
 
 /// How many rows a list has.
@@ -145,12 +129,8 @@ pub(super) async fn count(State(api): State<Api>, params: Params) -> Result<Json
         as_of: api.shared.store.position(),
         ..sessions_query(&params, &narrowed)?
     };
-    let counted = api.ask(move |store| {
-        let count = store.count_sessions(&query)?;
-        Ok((count, hidden_parts(store, &query, &narrowed, count)?))
-    });
-    let (count, hidden) = counted.await?;
-    Ok(Json(Count::new(count, hidden)))
+    let SessionsCount { shown, hidden } = api.ask(move |store| store.count_sessions(&query)).await?;
+    Ok(Json(Count::new(shown, hidden)))
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -695,7 +695,7 @@ impl Store for SlowStore {
         newest() -> Option<Micros>;
         rows() -> u64;
         common_values(query: &crate::store::CommonQuery) -> Result<Vec<crate::model::CommonValue>, crate::store::StoreError>;
-        count_sessions(query: &crate::store::SessionsQuery) -> Result<u64, crate::store::StoreError>;
+        count_sessions(query: &crate::store::SessionsQuery) -> Result<crate::store::SessionsCount, crate::store::StoreError>;
         count_requests(query: &crate::store::RequestsQuery) -> Result<u64, crate::store::StoreError>;
         parts(session: Id, as_of: Position) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError>;
         requests(query: &crate::store::RequestsQuery) -> Result<crate::store::RequestsPage, crate::store::StoreError>;
@@ -707,7 +707,7 @@ impl Store for SlowStore {
         tail(query: &crate::store::TailQuery) -> Result<crate::store::Tailed, crate::store::StoreError>;
         behind(query: &crate::store::TailQuery) -> Result<usize, crate::store::StoreError>;
         rows_by_day() -> std::collections::BTreeMap<Day, u64>;
-        figures(day: Day) -> Result<std::collections::HashMap<crate::endpoints::ShapeId, crate::endpoints::Figures>, crate::store::StoreError>;
+        figures(day: Day, from: Position) -> Result<crate::store::Stretch, crate::store::StoreError>;
         endpoints() -> Arc<crate::endpoints::Endpoints>;
         check() -> Result<(), crate::store::StoreError>;
     }
@@ -715,7 +715,7 @@ impl Store for SlowStore {
     fn sessions(
         &self,
         query: &crate::store::SessionsQuery,
-    ) -> Result<Vec<crate::model::SessionPart>, crate::store::StoreError> {
+    ) -> Result<crate::store::SessionsPage, crate::store::StoreError> {
         let _ = self.1.lock().unwrap().recv();
         self.0.sessions(query)
     }

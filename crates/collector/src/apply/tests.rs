@@ -243,7 +243,7 @@ fn a_batch_over_midnight_goes_to_two_days_and_counts_as_one() {
     room.apply_all(&[vec![Sent::Numbered(1, -13), Sent::Numbered(2, -1)]]);
     assert_eq!(room.days(), [Day(TODAY.0 - 1), TODAY].into());
     let query = SessionsQuery { as_of: Position::MAX, limit: 9, ..SessionsQuery::default() };
-    let parts = room.store.sessions(&query).unwrap();
+    let parts = room.store.sessions(&query).unwrap().parts;
     assert_eq!(
         parts.iter().map(|part| (part.day, part.requests)).collect::<Vec<_>>(),
         [(TODAY, 1), (Day(TODAY.0 - 1), 1)]

@@ -122,6 +122,27 @@ impl Filter {
         Self { root: Expr::Term(Field::Noise, Test::OneOf(vec![Value::Flag(wanted)])) }
     }
 
+    /// The same without its last term, where that says that noise is left out; `None` when it says nothing else.
+    pub(crate) fn with_noise(&self) -> Option<Self> {
+        let (last, terms) = self.terms().split_last()?;
+        if last.is_noise() != Some(false) {
+            return Some(self.clone());
+        }
+        match terms {
+            [] => None,
+            [term] => Some(Self { root: term.clone() }),
+            terms => Some(Self { root: Expr::And(terms.to_vec()) }),
+        }
+    }
+
+    /// What is joined by AND in it.
+    pub(crate) fn terms(&self) -> &[Expr] {
+        match &self.root {
+            Expr::And(terms) => terms,
+            root => std::slice::from_ref(root),
+        }
+    }
+
     /// The same with other terms: `other` tells for a term what stands in its place, if it is another one.
     pub(crate) fn with_terms(self, mut other: impl FnMut(&Field, &Test) -> Option<Expr>) -> Self {
         Self { root: self.root.with_terms(&mut other) }

@@ -12,9 +12,10 @@ use super::parts::{self, Named, status_class};
 use super::query::VALUE_BYTES;
 use super::{
     Batch, CommonQuery, Position, RelatedQuery, RequestPlace, RequestsPage, RequestsQuery, Resume, Row, SeqSet,
-    SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery, Tailed, Window,
+    SessionsCount, SessionsPage, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, Stretch,
+    TailQuery, Tailed, Window,
 };
-use crate::endpoints::{Endpoints, Figures, ShapeId};
+use crate::endpoints::Endpoints;
 use crate::filter::{Filter, Part, Seen};
 use crate::geo;
 use crate::model::{CommonValue, Day, EndpointCount, Id, KeyCount, Micros, Related, Request, SessionPart, Who};
@@ -116,26 +117,33 @@ impl Inner {
         found
     }
 
-    /// The parts of a list between its places, in no order.
-    fn listed(&self, query: &SessionsQuery) -> Vec<SessionPart> {
+    /// The parts of a list, in no order.
+    fn listed(&self, query: &SessionsQuery, filter: Option<&Filter>) -> Vec<SessionPart> {
         let mut listed = Vec::new();
         for (&day, rows) in &self.days {
             let rows = self.shown_rows(&rows.rows);
             let mut matched: HashMap<Id, u64> = HashMap::new();
-            for row in meeting(day, &rows, query.as_of, query.window, query.filter.as_ref()) {
+            for row in meeting(day, &rows, query.as_of, query.window, filter) {
                 *matched.entry(row.request.session_id).or_default() += 1;
             }
             for (part, _) in day_parts(day, &rows, query.as_of) {
                 let matched = matched.get(&part.id).copied();
-                let place = query.order.place(&part);
-                let between = query.after.is_none_or(|after| query.order.compare(&place, &after).is_gt())
-                    && query.until.is_none_or(|until| query.order.compare(&place, &until).is_le());
-                if matched.is_some() && between && query.mcp.is_none_or(|mcp| part.mcp == mcp) {
+                if matched.is_some() && query.mcp.is_none_or(|mcp| part.mcp == mcp) {
                     listed.push(SessionPart { matched: matched.filter(|_| query.narrowed), ..part });
                 }
             }
         }
         listed
+    }
+
+    /// Those that it shows, and those that it leaves out because they are noise.
+    fn shown_and_hidden(&self, query: &SessionsQuery) -> (Vec<SessionPart>, Vec<SessionPart>) {
+        let shown = self.listed(query, query.filter.as_ref());
+        let with_noise = query.filter.as_ref().filter(|_| query.count_hidden).map(Filter::with_noise);
+        let all = with_noise.map(|filter| self.listed(query, filter.as_ref())).unwrap_or_default();
+        let is_shown = |part: &SessionPart| shown.iter().any(|one| (one.id, one.day) == (part.id, part.day));
+        let hidden = all.into_iter().filter(|part| !is_shown(part)).collect();
+        (shown, hidden)
     }
 }
 
@@ -188,18 +196,27 @@ impl Store for MemoryStore {
         self.lock().days.values().map(|day| day.rows.len() as u64).sum()
     }
 
-    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+    fn sessions(&self, query: &SessionsQuery) -> Result<SessionsPage, StoreError> {
         let inner = self.lock();
-        let mut found = inner.listed(query);
+        let (mut parts, mut hidden) = inner.shown_and_hidden(query);
         let place = |part: &SessionPart| query.order.place(part);
-        found.sort_by(|a, b| query.order.compare(&place(a), &place(b)));
-        found.truncate(query.limit);
-        inner.name(&mut found, query.as_of);
-        Ok(found)
+        let behind =
+            |part: &SessionPart| query.after.is_none_or(|after| query.order.compare(&place(part), &after).is_gt());
+        parts.retain(behind);
+        hidden.retain(behind);
+        parts.sort_by(|a, b| query.order.compare(&place(a), &place(b)));
+        let more = parts.len() > query.limit;
+        parts.truncate(query.limit);
+        if let Some(end) = parts.last().filter(|_| more).map(place) {
+            hidden.retain(|part| query.order.compare(&place(part), &end).is_lt());
+        }
+        inner.name(&mut parts, query.as_of);
+        Ok(SessionsPage { parts, more, hidden: hidden.len() as u64 })
     }
 
-    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
-        Ok(self.lock().listed(query).len() as u64)
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<SessionsCount, StoreError> {
+        let (shown, hidden) = self.lock().shown_and_hidden(query);
+        Ok(SessionsCount { shown: shown.len() as u64, hidden: hidden.len() as u64 })
     }
 
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {
@@ -275,16 +292,23 @@ impl Store for MemoryStore {
         self.lock().days.iter().map(|(&day, rows)| (day, rows.rows.len() as u64)).collect()
     }
 
-    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
-        let mut figures: HashMap<ShapeId, Figures> = HashMap::new();
-        for row in self.lock().days.get(&day).iter().flat_map(|day| &day.rows) {
+    fn figures(&self, day: Day, from: Position) -> Result<Stretch, StoreError> {
+        let inner = self.lock();
+        let left = inner.days.get(&day).into_iter().flat_map(|day| &day.rows).filter(|row| row.arrival.pos >= from);
+        let Some(first) = left.clone().map(|row| row.arrival.pos).min() else {
+            return Ok(Stretch { to: from, ..Stretch::default() });
+        };
+        // A log record is a stretch.
+        let more = left.clone().any(|row| row.arrival.pos > first);
+        let mut stretch = Stretch { to: first + 1, more, ..Stretch::default() };
+        for row in left.filter(|row| row.arrival.pos == first) {
             let Some(shape) = row.shape else { continue };
-            let of_shape = figures.entry(shape).or_default();
+            let of_shape = stretch.shapes.entry(shape).or_default();
             *of_shape.statuses.entry(status_class(row.request.status)).or_default() += 1;
             of_shape.duration_us.add(row.request.duration_us);
             of_shape.bytes_out.add(row.request.bytes_out);
         }
-        Ok(figures)
+        Ok(stretch)
     }
 
     fn endpoints(&self) -> Arc<Endpoints> {

@@ -23,8 +23,8 @@ pub mod memory;
 pub use batch::{Arrival, Batch, DayBatch, Holes, Row, SeqRange, SeqSet};
 pub use interest::{Interest, Progress};
 pub use query::{
-    CommonQuery, PAGE_BYTES, Place, RequestPlace, RequestsPage, RequestsQuery, SessionsBy, SessionsOrder,
-    SessionsQuery, TailQuery, Tailed, Window,
+    CommonQuery, PAGE_BYTES, Place, RequestPlace, RequestsPage, RequestsQuery, SessionsBy, SessionsCount,
+    SessionsOrder, SessionsPage, SessionsQuery, TailQuery, Tailed, Window,
 };
 pub use stats::{Dimension, Group, Metric, Stats, StatsQuery};
 pub use story::{RelatedQuery, Stories, Story, StoryQuery};
@@ -94,6 +94,17 @@ pub struct Mended {
     pub lost_requests: u64,
 }
 
+/// What was counted in some rows of a day, which stand one behind the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stretch {
+    /// Of each shape.
+    pub shapes: HashMap<ShapeId, Figures>,
+    /// Where the next rows stand.
+    pub to: Position,
+    /// Whether there are any.
+    pub more: bool,
+}
+
 /// Keeps requests and answers questions about them. Its methods block.
 pub trait Store: Send + Sync + 'static {
     /// From where to go on after a start.
@@ -119,10 +130,10 @@ pub trait Store: Send + Sync + 'static {
     fn rows(&self) -> u64;
 
     /// A page of the list of sessions.
-    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError>;
+    fn sessions(&self, query: &SessionsQuery) -> Result<SessionsPage, StoreError>;
 
-    /// Parts of a list from `after` to `until`, those at `until` included; the limit does not matter.
-    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError>;
+    /// Parts of a whole list: neither its places nor its limit matter.
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<SessionsCount, StoreError>;
 
     /// All parts of one session, the newest first.
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError>;
@@ -151,8 +162,9 @@ pub trait Store: Send + Sync + 'static {
     /// Requests kept of each day.
     fn rows_by_day(&self) -> BTreeMap<Day, u64>;
 
-    /// What was counted of the shapes that most requests of a day have; how many of them is bounded.
-    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError>;
+    /// What was counted of the shapes that most requests have in a stretch of a day's rows, from a position on. How
+    /// many shapes that are is bounded, and how long a stretch is.
+    fn figures(&self, day: Day, from: Position) -> Result<Stretch, StoreError>;
 
     /// What the shapes of its rows are called. Whoever makes rows learns them here first.
     fn endpoints(&self) -> Arc<Endpoints>;

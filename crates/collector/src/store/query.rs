@@ -56,19 +56,37 @@ pub struct SessionsQuery {
     pub as_of: Position,
     /// Where the page before ended.
     pub after: Option<Place>,
-    /// The last place that counts, where parts are counted.
-    pub until: Option<Place>,
     /// Rows wanted.
     pub limit: usize,
+    /// Whether parts are counted of which the last term of the filter, `noise=false`, leaves nothing.
+    pub count_hidden: bool,
 }
 
 impl SessionsQuery {
-    /// Whether parts of a day may stand between `after` and `until`: in an order by time those of a day stand together.
+    /// Whether parts of a day may stand behind `after`: in an order by time those of a day stand together.
     pub(super) fn has_parts_of(&self, day: Day) -> bool {
-        let day_of = |place: Place| place.day;
-        !self.order.is_by_time()
-            || lies_between(day, self.after.map(day_of), self.until.map(day_of), self.order.ascending)
+        !self.order.is_by_time() || lies_between(day, self.after.map(|after| after.day), None, self.order.ascending)
     }
+}
+
+/// What a [`SessionsQuery`] found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionsPage {
+    /// In the order asked for.
+    pub parts: Vec<SessionPart>,
+    /// Whether there are more behind them.
+    pub more: bool,
+    /// Parts that are left out between these and the page before because they are noise, where they are counted.
+    pub hidden: u64,
+}
+
+/// How many parts a list has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionsCount {
+    /// Those that it shows.
+    pub shown: u64,
+    /// Those that it leaves out because they are noise, where they are counted.
+    pub hidden: u64,
 }
 
 fn lies_between(day: Day, after: Option<Day>, until: Option<Day>, ascending: bool) -> bool {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::duckdb::{DuckStore, Limits};
 use super::memory::MemoryStore;
 use super::*;
-use crate::filter::Filter;
 use crate::filter::tests::filter;
+use crate::filter::{Expr, Filter};
 use crate::model::{Attack, Graphql, KeyCount, Mcp, Param, Who};
 
 const FIRST_DAY: i32 = 20_000;
@@ -128,24 +128,36 @@ fn states(store: &dyn Store) -> [(Position, Window, Option<bool>); 4] {
     ]
 }
 
+/// What is counted of a day, of all its stretches.
+fn figures(store: &dyn Store, day: Day) -> HashMap<ShapeId, Figures> {
+    let (mut all, mut from): (HashMap<ShapeId, Figures>, _) = (HashMap::new(), 0);
+    loop {
+        let stretch = store.figures(day, from).unwrap();
+        stretch.shapes.iter().for_each(|(&shape, figures)| all.entry(shape).or_default().unite(figures));
+        if !stretch.more {
+            return all;
+        }
+        assert!(stretch.to > from);
+        from = stretch.to;
+    }
+}
+
 /// Walks all pages.
 fn sessions_of_both(memory: &dyn Store, duck: &dyn Store, mut query: SessionsQuery) {
-    let counted = |query: &SessionsQuery, count: usize| {
-        assert_eq!(memory.count_sessions(query).unwrap(), count as u64, "{query:?}");
-        assert_eq!(duck.count_sessions(query).unwrap(), count as u64, "{query:?}");
-    };
-    let whole = query.clone();
-    let mut count = 0;
+    let whole = memory.count_sessions(&query).unwrap();
+    assert_eq!(duck.count_sessions(&query).unwrap(), whole, "{query:?}");
+    let mut walked = SessionsCount::default();
     loop {
         let page = memory.sessions(&query).unwrap();
         assert_eq!(page, duck.sessions(&query).unwrap(), "{query:?}");
-        count += page.len();
-        let Some(last) = page.last() else { break };
-        let last = Some(query.order.place(last));
-        counted(&SessionsQuery { until: last, ..query.clone() }, page.len());
-        query.after = last;
+        walked.shown += page.parts.len() as u64;
+        walked.hidden += page.hidden;
+        if !page.more {
+            break;
+        }
+        query.after = page.parts.last().map(|last| query.order.place(last));
     }
-    counted(&whole, count);
+    assert_eq!(walked, whole, "{query:?}");
 }
 
 fn requests_of_both(memory: &dyn Store, duck: &dyn Store, mut query: RequestsQuery) {
@@ -171,7 +183,7 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
     assert_eq!(memory.position(), duck.position());
     assert_eq!(memory.rows_by_day(), duck.rows_by_day());
     for day in (0..4).map(|n| Day(FIRST_DAY + n)) {
-        assert_eq!(memory.figures(day).unwrap(), duck.figures(day).unwrap());
+        assert_eq!(figures(memory, day), figures(duck, day));
     }
     assert_eq!(memory.resume().unwrap().seqs, duck.resume().unwrap().seqs);
     let orders =
@@ -179,12 +191,20 @@ fn ask_both(memory: &dyn Store, duck: &dyn Store, pages: usize, filter: &Filter)
     let mut orders =
         orders.into_iter().flat_map(|by| [false, true].map(|ascending| SessionsOrder { by, ascending })).cycle();
     for (as_of, window, mcp) in states(memory) {
-        for filter in [None, Some(filter.clone()), Some(Filter::noise(false)), Some(Filter::noise(true))] {
+        let without_noise = filter.clone().and(Filter::noise(false));
+        for filter in
+            [None, Some(filter.clone()), Some(without_noise), Some(Filter::noise(false)), Some(Filter::noise(true))]
+        {
             let narrowed = window != Window::ALL || mcp.is_some() || filter.is_some();
+            let count_hidden =
+                filter.as_ref().is_some_and(|filter| filter.terms().last().and_then(Expr::is_noise) == Some(false));
             let order = orders.next().unwrap();
-            let query =
-                SessionsQuery { window, mcp, filter, narrowed, order, as_of, after: None, until: None, limit: pages };
-            sessions_of_both(memory, duck, query);
+            let (after, limit) = (None, pages);
+            sessions_of_both(
+                memory,
+                duck,
+                SessionsQuery { window, mcp, filter, narrowed, order, as_of, after, limit, count_hidden },
+            );
         }
         for session in [0, 77, 154, 231].map(|n| Id([n; 16])) {
             for visit_gap in [1, 2_000_000, 86_400_000_000] {
@@ -318,11 +338,14 @@ proptest! {
             for window in [Window::ALL, window(1, 26)] {
                 let filter = Some(filter.clone());
                 let query = SessionsQuery { window, filter, narrowed: true, as_of: 1, limit: 99, ..SessionsQuery::default() };
-                let found = memory.sessions(&query).unwrap();
+                let found = memory.sessions(&query).unwrap().parts;
                 if window == Window::ALL {
-                    prop_assert_eq!(&found, &duck.sessions(&query).unwrap(), "{}", text);
+                    prop_assert_eq!(&found, &duck.sessions(&query).unwrap().parts, "{}", text);
                 }
-                prop_assert_eq!(duck.count_sessions(&query).unwrap(), found.len() as u64, "{}", text);
+                prop_assert_eq!(duck.count_sessions(&query).unwrap().shown, found.len() as u64, "{}", text);
+                let without_noise = query.filter.clone().map(|filter| filter.and(Filter::noise(false)));
+                let hiding = SessionsQuery { filter: without_noise, count_hidden: true, limit: 2, ..query.clone() };
+                prop_assert_eq!(memory.sessions(&hiding).unwrap(), duck.sessions(&hiding).unwrap(), "{}", text);
                 for session in [None, found.first().map(|part| part.id)] {
                     let filter = query.filter.clone();
                     let query = RequestsQuery { session, window, filter, as_of: 1, limit: 99, ..RequestsQuery::default() };
@@ -527,11 +550,11 @@ fn walking_all_pages_while_requests_come_gives_every_session_of_the_snapshot_onc
                 break;
             }
             let all = SessionsQuery { as_of, order, limit: usize::MAX >> 1, ..SessionsQuery::default() };
-            let expected = memory.sessions(&all).unwrap();
+            let expected = memory.sessions(&all).unwrap().parts;
             let mut query = SessionsQuery { limit: 11, ..all };
             let mut walked = Vec::new();
             loop {
-                let page = duck.sessions(&query).unwrap();
+                let page = duck.sessions(&query).unwrap().parts;
                 let Some(last) = page.last() else { break };
                 query.after = Some(order.place(last));
                 walked.extend(page);
@@ -561,7 +584,7 @@ fn a_user_names_the_session_on_later_days_too_and_on_earlier_ones_when_it_had_no
     for store in stores {
         store.apply(&named_rows(&rows)).unwrap();
         let query = SessionsQuery { as_of: 1, limit: 9, ..SessionsQuery::default() };
-        for parts in [store.sessions(&query).unwrap(), store.parts(Id([0; 16]), 1).unwrap()] {
+        for parts in [store.sessions(&query).unwrap().parts, store.parts(Id([0; 16]), 1).unwrap()] {
             let who = |who: &Option<Who>| who.as_ref().map(|who| who.value.clone()).unwrap_or_default();
             let told: Vec<_> = parts.iter().map(|part| (who(&part.user), who(&part.role), part.user_count)).collect();
             let expected = [("cleo", 0), ("cleo", 1), ("bela", 0), ("bela", 2), ("bela", 0)];

@@ -46,11 +46,8 @@ impl Store for FullDisk {
     fn rows_by_day(&self) -> std::collections::BTreeMap<Day, u64> {
         self.memory.rows_by_day()
     }
-    fn figures(
-        &self,
-        day: Day,
-    ) -> Result<std::collections::HashMap<crate::endpoints::ShapeId, crate::endpoints::Figures>, StoreError> {
-        self.memory.figures(day)
+    fn figures(&self, day: Day, from: Position) -> Result<crate::store::Stretch, StoreError> {
+        self.memory.figures(day, from)
     }
     fn endpoints(&self) -> Arc<crate::endpoints::Endpoints> {
         self.memory.endpoints()
@@ -69,13 +66,13 @@ impl Store for FullDisk {
     fn rows(&self) -> u64 {
         self.memory.rows()
     }
-    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+    fn sessions(&self, query: &SessionsQuery) -> Result<crate::store::SessionsPage, StoreError> {
         self.memory.sessions(query)
     }
     fn common_values(&self, query: &CommonQuery) -> Result<Vec<CommonValue>, StoreError> {
         self.memory.common_values(query)
     }
-    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<crate::store::SessionsCount, StoreError> {
         self.memory.count_sessions(query)
     }
     fn parts(&self, session: Id, as_of: Position) -> Result<Vec<SessionPart>, StoreError> {

@@ -52,7 +52,8 @@ fn retention_at_midnight_under_load_removes_exactly_the_oldest_day() {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         let query = SessionsQuery { as_of: Position::MAX, limit: 9, ..SessionsQuery::default() };
-                        let seen: Vec<_> = store.sessions(&query).unwrap().iter().map(|p| p.day.0 - TODAY.0).collect();
+                        let seen: Vec<_> =
+                            store.sessions(&query).unwrap().parts.iter().map(|p| p.day.0 - TODAY.0).collect();
                         assert!([6, 7].contains(&seen.len()) && seen.starts_with(&[0, -1, -2, -3, -4, -5]), "{seen:?}");
                         assert_eq!(store.parts(Id([1; 16]), Position::MAX).unwrap()[0].day, TODAY);
                     }

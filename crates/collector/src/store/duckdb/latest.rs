@@ -58,13 +58,8 @@ impl Latest {
         Ok(Self { ids, others: seen.last().filter(|_| seen.len() >= looked_at).map(|(_, seen)| *seen) })
     }
 
-    /// Whether what was found among them is a page of so many rows, or all there is.
-    pub(super) fn holds(&self, found: &[(Place, u64)], rows: usize) -> bool {
-        self.others.is_none() || (found.len() >= rows && found.last().is_none_or(|(last, _)| self.reach(*last)))
-    }
-
-    /// Whether all parts up to a place are among them.
-    pub(super) fn reach(&self, place: Place) -> bool {
-        self.others.is_none_or(|others| place.key > others.into())
+    /// Whether all parts up to a place are among them, or all there are without one.
+    pub(super) fn reach(&self, place: Option<Place>) -> bool {
+        self.others.is_none_or(|others| place.is_some_and(|place| place.key > others.into()))
     }
 }

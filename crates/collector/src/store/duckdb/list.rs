@@ -8,35 +8,47 @@ use duckdb::types::Value;
 
 use super::facts::{self, Fact};
 use super::filter::Compiled;
+use super::found::{Found, Part};
 use super::latest::Latest;
-use super::pieces::{Extent, within};
+use super::pieces::{Extent, among, within};
 use super::read::select;
 use super::statement::Statement;
-use super::{halves, joined};
+use super::{halves, joined, sql};
 use crate::endpoints::Endpoints;
 use crate::model::{Day, Id};
-use crate::store::{Place, Position, SessionsBy, SessionsOrder, SessionsQuery, StoreError, Window};
+use crate::store::{Place, Position, SessionsBy, SessionsCount, SessionsOrder, SessionsQuery, StoreError, Window};
 
-/// A page's parts of the day: where each stands, and how many requests window and filter leave.
-pub(super) fn page(
+/// Finds the parts of the day that may stand on a page.
+pub(super) fn find(
     connection: &Connection,
     day: Day,
     query: &SessionsQuery,
     extent: &Extent,
-    rows: usize,
     compiled: &Compiled,
-) -> Result<Vec<(Place, u64)>, StoreError> {
+    found: &mut Found,
+) -> Result<(), StoreError> {
     if is_usual(query, compiled) {
-        let latest = Latest::of(connection, day, extent, query.after, rows)?;
+        let latest = Latest::of(connection, day, extent, query.after, query.limit.saturating_add(1))?;
         if latest.ids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let found = page_of(connection, day, query, extent, rows, compiled, &latest.ids)?;
-        if latest.holds(&found, rows) {
-            return Ok(found);
+        let mut parts = among_some(connection, day, query, extent, compiled, &latest.ids)?;
+        // The part behind the page tells that there is more.
+        let shown = parts.iter().enumerate().filter(|(_, (_, matched))| *matched > 0);
+        let end = shown.map(|(at, (place, _))| (at, *place)).nth(query.limit);
+        if latest.reach(end.map(|(_, place)| place)) {
+            parts.truncate(end.map_or(parts.len(), |(at, _)| at + 1));
+            found.add(parts);
+            return Ok(());
         }
     }
-    page_of(connection, day, query, extent, rows, compiled, &[])
+    let selected = Statement::with(sql::FOUND, [Value::Int(day.0)]);
+    let mut parts = placed(selected, day, query, extent, compiled, &[]);
+    if !compiled.hides {
+        let most = Value::BigInt(i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX));
+        parts = parts.add(in_order(query).as_str()).add(Statement::with(" LIMIT ?", [most]));
+    }
+    found.insert(day, parts)
 }
 
 /// Whether it is the list as most ask for it, of which the last seen sessions are known without a look at all.
@@ -45,53 +57,46 @@ fn is_usual(query: &SessionsQuery, compiled: &Compiled) -> bool {
     plain && compiled.requests.is_empty() && compiled.session.is_empty()
 }
 
-/// A page, of some sessions, or of all.
-fn page_of(
+/// The parts of some sessions, in order.
+fn among_some(
     connection: &Connection,
     day: Day,
     query: &SessionsQuery,
     extent: &Extent,
-    rows: usize,
     compiled: &Compiled,
     ids: &[Id],
-) -> Result<Vec<(Place, u64)>, StoreError> {
-    let direction = if query.order.ascending { "ASC" } else { "DESC" };
-    let with = placed("SELECT sid_hi, sid_lo, matched, key", day, query, extent, compiled, ids)
-        .add(format!(" ORDER BY key {direction}, sid_hi, sid_lo").as_str())
-        .add(Statement::with(" LIMIT ?", [Value::BigInt(i64::try_from(rows).unwrap_or(i64::MAX))]));
-    select(connection, day, &with.text, with.values, |row| {
+) -> Result<Vec<Part>, StoreError> {
+    let selected = Statement::of("SELECT sid_hi, sid_lo, matched, key");
+    let Statement { text, values } = placed(selected, day, query, extent, compiled, ids).add(in_order(query).as_str());
+    select(connection, day, &text, values, |row| {
         Ok((Place { key: row.get(3)?, id: joined(row.get(0)?, row.get(1)?), day }, row.get(2)?))
     })
 }
 
-/// How many parts of the day a list has between its places.
+fn in_order(query: &SessionsQuery) -> String {
+    let direction = if query.order.ascending { "ASC" } else { "DESC" };
+    format!(" ORDER BY key {direction}, sid_hi, sid_lo")
+}
+
+/// How many parts of the day a list has.
 pub(super) fn count(
     connection: &Connection,
     day: Day,
     query: &SessionsQuery,
     extent: &Extent,
     compiled: &Compiled,
-) -> Result<u64, StoreError> {
-    let latest = match query.until {
-        // The page ended on this day: most likely its beginning is enough.
-        Some(until) if until.day == day && is_usual(query, compiled) => {
-            let latest = Latest::of(connection, day, extent, query.after, query.limit)?;
-            Some(latest).filter(|latest| latest.reach(until))
-        }
-        _ => None,
-    };
-    let ids = latest.map(|latest| latest.ids).unwrap_or_default();
-    let statement = match (query.after, query.until) {
-        (None, None) => with(query, compiled, extent, &[]).add("SELECT count(*)").add(listed(query, compiled)),
-        _ => placed("SELECT count(*)", day, query, extent, compiled, &ids),
-    };
-    let counts = select(connection, day, &statement.text, statement.values, |row| row.get::<_, u64>(0))?;
-    Ok(counts.into_iter().sum())
+) -> Result<SessionsCount, StoreError> {
+    let Statement { text, values } = with(query, compiled, extent, &[])
+        .add("SELECT count(*) FILTER (matched > 0), count(*) FILTER (matched = 0)")
+        .add(listed(query, compiled));
+    let counts =
+        select(connection, day, &text, values, |row| Ok(SessionsCount { shown: row.get(0)?, hidden: row.get(1)? }))?;
+    Ok(counts.into_iter().next().unwrap_or_default())
 }
 
-/// What is selected of the parts of the day between the places of a list, with what decides their order as `key`.
+/// What is selected of the parts of the day behind the page before, with what decides their order as `key`.
 fn placed(
-    selected: &str,
+    selected: Statement,
     day: Day,
     query: &SessionsQuery,
     extent: &Extent,
@@ -99,17 +104,15 @@ fn placed(
     ids: &[Id],
 ) -> Statement {
     let key = key(query.order.by).0;
-    let mut placed = with(query, compiled, extent, ids)
-        .add(format!("{selected} FROM (SELECT sid_hi, sid_lo, matched, {key}::HUGEINT AS key").as_str())
+    let placed = with(query, compiled, extent, ids)
+        .add(selected)
+        .add(format!(" FROM (SELECT sid_hi, sid_lo, matched, {key}::HUGEINT AS key").as_str())
         .add(listed(query, compiled))
         .add(") WHERE true");
-    if let Some(after) = query.after {
-        placed = placed.add(" AND ").add(behind(after, query.order.ascending, day));
+    match query.after {
+        Some(after) => placed.add(" AND ").add(behind(after, query.order.ascending, day)),
+        None => placed,
     }
-    if let Some(until) = query.until {
-        placed = placed.add(" AND NOT ").add(behind(until, query.order.ascending, day));
-    }
-    placed
 }
 
 /// What decides an order, and the facts that it is made of.
@@ -123,28 +126,39 @@ fn key(by: SessionsBy) -> (&'static str, &'static [Fact]) {
     }
 }
 
-/// The relations `s` and, where the filter speaks of requests, `hits`.
+/// The relations `s` and, where the filter speaks of requests, `hits`. Where those can be found first, only their
+/// sessions are looked at.
 fn with(query: &SessionsQuery, compiled: &Compiled, extent: &Extent, ids: &[Id]) -> Statement {
     let scope = scope(query.as_of, None);
-    let mut sessions = sessions(compiled, extent, &scope, query.window, ids);
-    if !compiled.requests.is_empty() {
-        sessions = sessions
-            .add(", hits AS (SELECT r.sid_hi, r.sid_lo, count(*) AS matched FROM {day}.requests AS r")
-            .add(if compiled.requests_need_session { " JOIN s USING (sid_hi, sid_lo) WHERE " } else { " WHERE " })
-            .add(scope)
+    let sessions = |of: &Statement| relations(compiled, extent, &scope, query.window, of);
+    let matched = if compiled.hides { "count(*) FILTER (NOT coalesce(r.noise, false))" } else { "count(*)" };
+    let hits = |join: &str| {
+        let start = "hits AS MATERIALIZED (SELECT r.sid_hi, r.sid_lo";
+        Statement::of(&format!("{start}, {matched} AS matched FROM {{day}}.requests AS r{join} WHERE "))
+            .add(scope.clone())
             .add(within(query.window))
             .add(" AND ")
             .add_joined(compiled.requests.iter().cloned(), " AND ")
-            .add(" GROUP BY r.sid_hi, r.sid_lo)");
+            .add(" GROUP BY r.sid_hi, r.sid_lo)")
+    };
+    let with = Statement::of("WITH ");
+    match (compiled.requests.is_empty(), compiled.requests_need_session) {
+        (true, _) => with.add(sessions(&among(ids))),
+        (false, true) => with.add(sessions(&among(ids))).add(", ").add(hits(sql::WITH_SESSION)),
+        (false, false) => with.add(hits("")).add(", ").add(sessions(&Statement::of(OF_HITS))),
     }
-    sessions.add(" ")
+    .add(" ")
 }
+
+/// And has hits.
+const OF_HITS: &str = " AND (sid_hi, sid_lo) IN (SELECT sid_hi, sid_lo FROM hits)";
 
 /// From where the parts of a list come, and which they are.
 fn listed(query: &SessionsQuery, compiled: &Compiled) -> Statement {
-    let from = match compiled.requests.is_empty() {
-        true => " FROM (SELECT *, in_window AS matched FROM s) AS s WHERE matched > 0",
-        false => " FROM s JOIN hits USING (sid_hi, sid_lo) WHERE true",
+    let from = match (compiled.requests.is_empty(), compiled.hides) {
+        (true, false) => " FROM (SELECT *, in_window AS matched FROM s) AS s WHERE matched > 0",
+        (true, true) => " FROM (SELECT *, in_window AS matched FROM s) AS s WHERE there > 0",
+        (false, _) => " FROM s JOIN hits USING (sid_hi, sid_lo) WHERE true",
     };
     let mcp = query.mcp.map(|mcp| Statement::with("s.mcp = ?", [Value::Boolean(mcp)]));
     let conditions = compiled.session.iter().cloned().chain(mcp);
@@ -153,7 +167,8 @@ fn listed(query: &SessionsQuery, compiled: &Compiled) -> Statement {
 
 /// What a list narrows its sessions by: the same for all days.
 pub(super) fn narrowed<'a>(query: &SessionsQuery, endpoints: &'a Endpoints) -> Compiled<'a> {
-    let mut compiled = Compiled::of(query.filter.as_ref(), endpoints);
+    let compiled = if query.count_hidden { Compiled::hiding } else { Compiled::of };
+    let mut compiled = compiled(query.filter.as_ref(), endpoints);
     if query.mcp.is_some() {
         compiled.need(facts::MCP);
     }
@@ -192,18 +207,23 @@ pub(super) fn scope(as_of: Position, session: Option<Id>) -> Statement {
     }
 }
 
-/// `WITH` the relation `s` of some sessions, or of all: their facts, how many of their requests the window
+/// `WITH` the relation `s` of the sessions that a condition leaves: their facts, how many of their requests the window
 /// leaves, and how many of those in `scope` each count of the filter finds.
 pub(super) fn sessions(
     compiled: &Compiled,
     extent: &Extent,
     scope: &Statement,
     window: Window,
-    ids: &[Id],
+    of: &Statement,
 ) -> Statement {
-    let mut with = Statement::of("WITH ")
-        .add(extent.pieces(&compiled.facts, window, compiled.noise, ids))
-        .add(", facts AS (SELECT p.sid_hi, p.sid_lo, sum(p.matched)::UBIGINT AS in_window");
+    Statement::of("WITH ").add(relations(compiled, extent, scope, window, of))
+}
+
+fn relations(compiled: &Compiled, extent: &Extent, scope: &Statement, window: Window, of: &Statement) -> Statement {
+    let noise = if compiled.hides { Some(false) } else { compiled.noise };
+    let mut with = extent.pieces(&compiled.facts, window, noise, of).add(
+        ", facts AS (SELECT p.sid_hi, p.sid_lo, sum(p.matched)::UBIGINT AS in_window, sum(p.there)::UBIGINT AS there",
+    );
     for fact in &compiled.facts {
         with = with.add(format!(", {} AS {}", fact.of_pieces, fact.name).as_str());
     }

@@ -19,6 +19,7 @@ mod engine;
 mod facts;
 mod files;
 mod filter;
+mod found;
 mod glob;
 mod latest;
 mod list;
@@ -37,7 +38,7 @@ mod stats;
 mod story;
 mod values;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -48,17 +49,18 @@ use self::checkpoint::Unmade;
 use self::columns::Columns;
 use self::engine::{connect, failed};
 use self::filter::Compiled;
+use self::found::Found;
 use self::pieces::{Chunk, Extent};
 use self::positions::{DayPosition, Positions};
 use self::readers::Readers;
 use self::shapes::DayShapes;
 use super::parts::name_by_other_days;
 use super::{
-    Batch, CommonQuery, DayBatch, Interest, Mended, Place, Position, RelatedQuery, RequestPlace, RequestsPage,
-    RequestsQuery, Resume, SeqSet, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories, StoryQuery, TailQuery,
-    Tailed,
+    Batch, CommonQuery, DayBatch, Interest, Mended, Position, RelatedQuery, RequestPlace, RequestsPage, RequestsQuery,
+    Resume, SeqSet, SessionsCount, SessionsPage, SessionsQuery, Stats, StatsQuery, Store, StoreError, Stories,
+    StoryQuery, Stretch, TailQuery, Tailed,
 };
-use crate::endpoints::{Endpoints, Figures, ShapeId};
+use crate::endpoints::Endpoints;
 use crate::model::{CommonValue, Day, Id, Micros, Related, Request, SessionPart};
 
 /// Times that a query is run that is interrupted so that files can be closed.
@@ -119,6 +121,8 @@ struct DayState {
     applied: Position,
     rows: u64,
     newest: Option<Micros>,
+    /// Whether rows without a shape are there, as of an earlier version.
+    shapeless: bool,
     /// Whether it changed since the last checkpoint.
     dirty: bool,
 }
@@ -282,6 +286,7 @@ impl DuckStore {
                     applied: batch.to,
                     rows: state.rows + new.rows.len() as u64,
                     newest: newest.max(state.newest),
+                    shapeless: state.shapeless || new.rows.iter().any(|row| row.shape.is_none()),
                     dirty: true,
                 },
             );
@@ -296,8 +301,9 @@ impl DuckStore {
     /// What a query at `as_of` reads of a day.
     fn extent(&self, day: Day, as_of: Position) -> Extent {
         // Nothing of the day stands behind what was applied to it.
-        let applied = self.days().get(&day).map_or(as_of, |state| state.applied);
-        Extent::new(self.chunks().get(&day).map(Vec::as_slice).unwrap_or_default(), as_of.min(applied))
+        let state = self.days().get(&day).copied();
+        let (applied, shapeless) = state.map_or((as_of, true), |state| (state.applied, state.shapeless));
+        Extent::new(self.chunks().get(&day).map(Vec::as_slice).unwrap_or_default(), as_of.min(applied), shapeless)
     }
 
     fn chunks(&self) -> MutexGuard<'_, BTreeMap<Day, Vec<Chunk>>> {
@@ -373,39 +379,39 @@ impl Store for DuckStore {
         self.days().values().map(|state| state.rows).sum()
     }
 
-    fn sessions(&self, query: &SessionsQuery) -> Result<Vec<SessionPart>, StoreError> {
+    fn sessions(&self, query: &SessionsQuery) -> Result<SessionsPage, StoreError> {
         self.read(|connection, days| {
             let mut days_in_order = days.to_vec();
             if !query.order.ascending {
                 days_in_order.reverse();
             }
             let compiled = list::ordered(query, &self.shapes.endpoints);
-            let mut places: Vec<(Place, u64)> = Vec::new();
+            let mut found = Found::new(connection);
             let wanted = |&day: &Day| query.window.touches(day) && query.has_parts_of(day);
             for day in Interest::through(days_in_order.into_iter().filter(wanted)) {
-                if query.order.is_by_time() && places.len() >= query.limit {
+                if query.order.is_by_time() && found.shown() > query.limit {
                     break;
                 }
-                let extent = self.extent(day, query.as_of);
-                places.extend(list::page(connection, day, query, &extent, query.limit, &compiled)?);
+                list::find(connection, day, query, &self.extent(day, query.as_of), &compiled, &mut found)?;
             }
-            places.sort_by(|(a, _), (b, _)| query.order.compare(a, b));
-            places.truncate(query.limit);
+            let page = found.page(query)?;
             let extent = |day| self.extent(day, query.as_of);
-            let mut found = parts::listed(connection, query, &places, extent, &self.shapes.endpoints)?;
-            name_by_other_days(&mut found, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
-            Ok(found)
+            let mut parts = parts::listed(connection, query, &page.places, extent, &self.shapes.endpoints)?;
+            name_by_other_days(&mut parts, days, |day, ids| read::named(connection, day, ids, &extent(day)))?;
+            Ok(SessionsPage { parts, more: page.more, hidden: page.hidden })
         })
     }
 
-    fn count_sessions(&self, query: &SessionsQuery) -> Result<u64, StoreError> {
+    fn count_sessions(&self, query: &SessionsQuery) -> Result<SessionsCount, StoreError> {
         self.read(|connection, days| {
-            let is_placed = query.after.is_some() || query.until.is_some();
-            let compiled = if is_placed { list::ordered } else { list::narrowed }(query, &self.shapes.endpoints);
-            let wanted = |&day: &Day| query.window.touches(day) && query.has_parts_of(day);
-            Interest::through(days.iter().copied().filter(wanted))
-                .map(|day| list::count(connection, day, query, &self.extent(day, query.as_of), &compiled))
-                .sum()
+            let compiled = list::narrowed(query, &self.shapes.endpoints);
+            let mut all = SessionsCount::default();
+            for day in Interest::through(days.iter().copied().filter(|&day| query.window.touches(day))) {
+                let of_day = list::count(connection, day, query, &self.extent(day, query.as_of), &compiled)?;
+                all.shown += of_day.shown;
+                all.hidden += of_day.hidden;
+            }
+            Ok(all)
         })
     }
 
@@ -539,10 +545,14 @@ impl Store for DuckStore {
         self.days().iter().map(|(&day, state)| (day, state.rows)).collect()
     }
 
-    fn figures(&self, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
-        self.read(|connection, days| match days.contains(&day) {
-            true => read::figures(connection, day),
-            false => Ok(HashMap::new()),
+    fn figures(&self, day: Day, from: Position) -> Result<Stretch, StoreError> {
+        self.read(|connection, _| {
+            let applied = self.days().get(&day).map_or(0, |state| state.applied);
+            if from >= applied {
+                return Ok(Stretch { to: from, ..Stretch::default() });
+            }
+            let to = self.extent(day, applied).end_of_stretch(from);
+            Ok(Stretch { shapes: read::figures(connection, day, from, to)?, to, more: to < applied })
         })
     }
 

@@ -126,7 +126,7 @@ impl DuckStore {
             .query_row(&sql::on(day, sql::STATE), [], |row| {
                 let rows: u64 = row.get(0)?;
                 let newest = Some(Micros(row.get(1)?)).filter(|_| rows > 0);
-                Ok(DayState { rows, newest, applied: row.get(2)?, dirty: true })
+                Ok(DayState { rows, newest, applied: row.get(2)?, shapeless: row.get(3)?, dirty: true })
             })
             .map_err(failed(&doing))
     }

@@ -14,7 +14,7 @@ use duckdb::types::Value;
 use duckdb::{Connection, Row};
 
 use super::facts::{self, Fact};
-use super::pieces::Extent;
+use super::pieces::{Extent, among};
 use super::read::select;
 use super::sql::{self, picked};
 use super::statement::Statement;
@@ -79,11 +79,11 @@ pub(super) fn parts_of(
             parts.insert(part.id, part);
             stretches.push(stretch);
             if rows >= AT_A_TIME {
-                fill(connection, day, &std::mem::take(&mut stretches), &mut parts, endpoints)?;
+                fill(connection, day, &extent, &std::mem::take(&mut stretches), &mut parts, endpoints)?;
                 rows = 0;
             }
         }
-        fill(connection, day, &stretches, &mut parts, endpoints)?;
+        fill(connection, day, &extent, &stretches, &mut parts, endpoints)?;
         attacks(connection, day, &extent, &mut parts)?;
         found.extend(parts.into_values());
     }
@@ -115,7 +115,7 @@ fn wholes(
     let needed: Vec<Fact> = FACTS.into_iter().chain([facts::FIRST_POS, facts::LAST_POS]).collect();
     let told: String = FACTS.iter().map(|fact| format!(", {} AS {}", fact.of_pieces, fact.name)).collect();
     let Statement { text, values } = Statement::of("WITH ")
-        .add(extent.pieces(&needed, Window::ALL, None, ids))
+        .add(extent.pieces(&needed, Window::ALL, None, &among(ids)))
         .add(Statement::with(&picked::WHOLES.replace("{facts}", &told), [counted; 3].map(Value::UBigInt)));
     select(connection, day, &text, values, |row| {
         let (first_seen, last_seen) = (Micros(row.get(3)?), Micros(row.get(4)?));
@@ -141,6 +141,7 @@ fn wholes(
 fn fill(
     connection: &Connection,
     day: Day,
+    extent: &Extent,
     stretches: &[Stretch],
     parts: &mut Parts,
     endpoints: &Endpoints,
@@ -154,6 +155,7 @@ fn fill(
     let spans = spans(stretches);
     values.extend(spans.iter().flat_map(|&(first, last)| [first, last]).map(Value::UBigInt));
     let text = picked::PICK
+        .replace("{own_path}", if extent.shapeless { picked::OWN_PATH } else { "''" })
         .replace("{stretches}", &sql::numbers(&["hi", "lo", "first", "last"]))
         .replace("{spans}", &vec!["(r.pos >= ? AND r.pos <= ?)"; spans.len()].join(" OR "));
     let mut tallies: HashMap<Id, Tally> = HashMap::new();

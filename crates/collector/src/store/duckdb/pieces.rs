@@ -150,6 +150,8 @@ fn end(chunks: &[Chunk]) -> Position {
 pub(super) struct Extent {
     chunks: Vec<Chunk>,
     as_of: Position,
+    /// Whether rows without a shape are among those of the day.
+    pub(super) shapeless: bool,
 }
 
 /// How chunks stand to a window.
@@ -161,8 +163,9 @@ enum Side {
 }
 
 impl Extent {
-    pub(super) fn new(chunks: &[Chunk], as_of: Position) -> Self {
-        Self { chunks: chunks.iter().copied().take_while(|chunk| chunk.to <= as_of).collect(), as_of }
+    pub(super) fn new(chunks: &[Chunk], as_of: Position, shapeless: bool) -> Self {
+        let chunks = chunks.iter().copied().take_while(|chunk| chunk.to <= as_of).collect();
+        Self { chunks, as_of, shapeless }
     }
 
     /// The state that is looked at.
@@ -179,41 +182,41 @@ impl Extent {
         self.tail() < self.as_of
     }
 
-    /// The relation `pieces`: rows with the facts of some sessions, `ids` or all, several for one session;
-    /// `matched` of all of them together is how many requests the window leaves, of those that are noise or of
-    /// the others where `noise` says so.
-    pub(super) fn pieces(&self, facts: &[Fact], window: Window, noise: Option<bool>, ids: &[Id]) -> Statement {
+    /// The relation `pieces`: rows with the facts of the sessions that a condition leaves, several for one session;
+    /// `there` of all of them together is how many requests the window leaves, and `matched` how many of those are
+    /// noise, or are none, where `noise` says so.
+    pub(super) fn pieces(&self, facts: &[Fact], window: Window, noise: Option<bool>, of: &Statement) -> Statement {
         let names: String = facts.iter().map(|fact| format!(", {}", fact.name)).collect();
         let of_rows: String = facts.iter().map(|fact| format!(", {} AS {}", fact.of_rows, fact.name)).collect();
         let nothing: String = facts.iter().map(|fact| format!(", NULL AS {}", fact.name)).collect();
         let spans = self.spans(window);
         let mut pieces = Statement::of("pieces AS (SELECT sid_hi, sid_lo, ")
             .add(matched(&spans, noise))
-            .add(format!(" AS matched{names} FROM {{day}}.pieces").as_str())
+            .add(" AS matched, ")
+            .add(matched(&spans, None))
+            .add(format!(" AS there{names} FROM {{day}}.pieces").as_str())
             .add(Statement::with(" WHERE chunk <= ?", [Value::UBigInt(self.tail())]))
-            .add(among(ids));
+            .add(of.clone());
         if self.has_tail() {
             pieces = pieces
                 .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
                 .add(within(window))
                 .add(quiet(noise))
+                .add("), count(*) FILTER (true")
+                .add(within(window))
                 .add(format!("){of_rows} FROM {{day}}.requests AS r WHERE ").as_str())
                 .add(between(self.tail(), self.as_of))
-                .add(among(ids))
+                .add(of.clone())
                 .add(" GROUP BY r.sid_hi, r.sid_lo");
         }
         for (from, to) in spans.iter().filter(|span| span.0 == Side::Edge).map(|span| (span.1, span.2)) {
             pieces = pieces
-                .add(
-                    format!(
-                        " UNION ALL SELECT r.sid_hi, r.sid_lo, count(*){nothing} FROM {{day}}.requests AS r WHERE "
-                    )
-                    .as_str(),
-                )
+                .add(" UNION ALL SELECT r.sid_hi, r.sid_lo, count(*) FILTER (true")
+                .add(quiet(noise))
+                .add(format!("), count(*){nothing} FROM {{day}}.requests AS r WHERE ").as_str())
                 .add(between(from, to))
                 .add(within(window))
-                .add(quiet(noise))
-                .add(among(ids))
+                .add(of.clone())
                 .add(" GROUP BY r.sid_hi, r.sid_lo");
         }
         pieces.add(")")
@@ -229,6 +232,11 @@ impl Extent {
         seen.add(" UNION ALL SELECT r.sid_hi, r.sid_lo, max(r.ts) FROM {day}.requests AS r WHERE ")
             .add(between(self.tail(), self.as_of))
             .add(" GROUP BY r.sid_hi, r.sid_lo")
+    }
+
+    /// Where a stretch of rows from a position on ends that is about as long as a chunk, or all that are left.
+    pub(super) fn end_of_stretch(&self, from: Position) -> Position {
+        self.chunks.iter().map(|chunk| chunk.to).find(|&to| to > from).unwrap_or(self.as_of)
     }
 
     /// How the chunks stand to a window, neighbours of one kind together: from where, to where.

@@ -7,7 +7,7 @@ use duckdb::{Connection, Row, params_from_iter};
 
 use super::engine::failed;
 use super::filter::{self, Compiled};
-use super::pieces::{Extent, within};
+use super::pieces::{Extent, among, within};
 use super::statement::Statement;
 use super::{facts, halves, joined, list, sql};
 use crate::endpoints::{Endpoints, Figures, Shape, ShapeId};
@@ -76,7 +76,7 @@ pub(super) fn named(
     ids: &[Id],
     extent: &Extent,
 ) -> Result<HashMap<Id, Named>, StoreError> {
-    let pieces = extent.pieces(&[facts::LAST_USER, facts::LAST_ROLE], Window::ALL, None, ids);
+    let pieces = extent.pieces(&[facts::LAST_USER, facts::LAST_ROLE], Window::ALL, None, &among(ids));
     let Statement { text, values } = Statement::of("WITH ").add(pieces).add(sql::NAMED);
     let found = select(connection, day, &text, values, |row| {
         let who = |at: usize| -> duckdb::Result<Option<Who>> {
@@ -88,31 +88,32 @@ pub(super) fn named(
     Ok(found.into_iter().collect())
 }
 
-/// Shapes of a day whose figures are told.
+/// Shapes of a stretch whose figures are told.
 const SHAPES: usize = 1000;
 /// Different values of all of them.
 const VALUES: usize = 200_000;
 
-/// What was counted of the day's shapes.
-pub(super) fn figures(connection: &Connection, day: Day) -> Result<HashMap<ShapeId, Figures>, StoreError> {
-    let counts = |value: &str| {
-        let found = select(connection, day, &sql::figures(value), vec![limit(SHAPES), limit(VALUES)], |row| {
-            Ok((ShapeId(row.get(0)?), row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
-        })?;
-        // Of the last shape some may be missing.
-        let cut = found.last().filter(|_| found.len() == VALUES).map(|last| last.0);
-        Ok(found.into_iter().filter(move |(shape, ..)| Some(*shape) != cut))
-    };
+/// What was counted of the shapes of a day's rows from a position to another.
+pub(super) fn figures(
+    connection: &Connection,
+    day: Day,
+    from: Position,
+    to: Position,
+) -> Result<HashMap<ShapeId, Figures>, StoreError> {
+    let bound = vec![Value::UBigInt(from), Value::UBigInt(to), limit(SHAPES), limit(VALUES)];
+    let found = select(connection, day, &sql::figures(), bound, |row| {
+        Ok((ShapeId(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, u64>(2)?, row.get::<_, u64>(3)?))
+    })?;
+    // Of the last shape some may be missing.
+    let cut = found.last().filter(|_| found.len() == VALUES).map(|last| last.0);
     let mut figures: HashMap<ShapeId, Figures> = HashMap::new();
-    for (shape, class, times) in counts("(status // 100)::UBIGINT")? {
-        let statuses = &mut figures.entry(shape).or_default().statuses;
-        statuses.insert(format!("{class}xx"), times);
-    }
-    for (shape, value, times) in counts(&sql::two_digits("duration"))? {
-        figures.entry(shape).or_default().duration_us.add_rounded(value, times);
-    }
-    for (shape, value, times) in counts(&sql::two_digits("bytes_out"))? {
-        figures.entry(shape).or_default().bytes_out.add_rounded(value, times);
+    for (shape, what, value, times) in found.into_iter().filter(|(shape, ..)| Some(*shape) != cut) {
+        let of_shape = figures.entry(shape).or_default();
+        match what {
+            3 => drop(of_shape.statuses.insert(format!("{value}xx"), times)),
+            5 => of_shape.duration_us.add_rounded(value, times),
+            _ => of_shape.bytes_out.add_rounded(value, times),
+        }
     }
     Ok(figures)
 }
@@ -149,8 +150,16 @@ pub(super) fn count_requests(
     extent: &Extent,
     compiled: &Compiled,
 ) -> Result<u64, StoreError> {
-    let Some((with, from)) = placed(connection, day, query, extent, compiled)? else { return Ok(0) };
-    let Statement { text, values } = with.add("SELECT count(*)").add(from);
+    let is_plain = compiled.requests.is_empty() && compiled.session.is_empty();
+    let Statement { text, values } = if is_plain && query.after.is_none() && query.until.is_none() {
+        // Pieces know it.
+        let of = among(query.session.as_slice());
+        let pieces = extent.pieces(&[], query.window, compiled.noise, &of);
+        Statement::of("WITH ").add(pieces).add(" SELECT coalesce(sum(matched), 0)::UBIGINT FROM pieces")
+    } else {
+        let Some((with, from)) = placed(connection, day, query, extent, compiled)? else { return Ok(0) };
+        with.add("SELECT count(*)").add(from)
+    };
     Ok(select(connection, day, &text, values, |row| row.get::<_, u64>(0))?.into_iter().sum())
 }
 
@@ -183,7 +192,10 @@ fn placed(
         conditions = conditions.add(Statement::with(text, values));
     }
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
+        true => (
+            list::sessions(compiled, extent, &scope, query.window, &among(query.session.as_slice())),
+            sql::WITH_SESSION,
+        ),
         false => (Statement::default(), ""),
     };
     Ok(Some((with, sql::from_requests(join, conditions))))

@@ -117,7 +117,35 @@ pub(super) const REACH: &str = "SELECT min(first_pos), max(last_pos) FROM {day}.
 pub(super) const STATE: &str = "
 SELECT (SELECT count(*) FROM {day}.requests),
        (SELECT coalesce(max(ts), 0) FROM {day}.requests),
-       (SELECT coalesce(max(pos), 0) FROM {day}.applied)";
+       (SELECT coalesce(max(pos), 0) FROM {day}.applied),
+       EXISTS (FROM {day}.requests WHERE shape IS NULL)";
+
+/// A table of the connection's own for the parts that a list finds on its days.
+pub(super) const MAKE_FOUND: &str = "CREATE OR REPLACE TEMP TABLE found
+(day INTEGER NOT NULL, sid_hi UBIGINT NOT NULL, sid_lo UBIGINT NOT NULL, matched UBIGINT NOT NULL, key HUGEINT NOT NULL)";
+/// Lets it go.
+pub(super) const DROP_FOUND: &str = "DROP TABLE temp.found";
+/// What is put into it. Bound: the day.
+pub(super) const FOUND: &str = "SELECT ?::INTEGER, sid_hi, sid_lo, matched, key";
+/// How many parts of it are shown.
+pub(super) const FOUND_SHOWN: &str = "SELECT count(*) FROM temp.found WHERE matched > 0";
+/// How many are hidden; [`before`] may follow.
+pub(super) const FOUND_HIDDEN: &str = "SELECT count(*) FROM temp.found WHERE matched = 0";
+
+/// The parts that are shown, in their order, `ASC` or `DESC`. Bound: how many.
+pub(super) fn found_page(direction: &str) -> String {
+    format!(
+        "SELECT day, sid_hi, sid_lo, matched, key FROM temp.found WHERE matched > 0
+         ORDER BY key {direction}, sid_hi, sid_lo, day LIMIT ?"
+    )
+}
+
+/// And stand before a place, where keys before it are `<` or `>`. Bound: key, key, hi, hi, lo, lo, day.
+pub(super) fn before(sign: &str) -> String {
+    format!(
+        " AND (key {sign} ? OR (key = ? AND (sid_hi < ? OR (sid_hi = ? AND (sid_lo < ? OR (sid_lo = ? AND day < ?))))))"
+    )
+}
 
 /// How many requests of a day lie in the log before a position. Bound: the position.
 pub(super) const ROWS_BEFORE: &str = "SELECT count(*) FROM {day}.requests WHERE pos < ?";
@@ -136,18 +164,24 @@ pub(super) const KNOWN: &str = "
 SELECT DISTINCT id_hi, id_lo FROM {day}.requests
 WHERE told_by_id AND (id_hi, id_lo) IN (VALUES {ids})";
 
-/// The shapes that most requests have, and how often each has a value. Bound: how many shapes, how many rows.
-pub(super) fn figures(value: &str) -> String {
+/// The shapes that most requests of some rows have, and how often each has a status class (3), a duration (5) and a
+/// size (6). Bound: from, to, how many shapes, how many rows of the answer.
+pub(super) fn figures() -> String {
     format!(
-        "WITH busiest AS (SELECT shape FROM {{day}}.requests WHERE shape IS NOT NULL
-                         GROUP BY shape ORDER BY count(*) DESC, shape LIMIT ?)
-         SELECT shape, {value} AS value, count(*) FROM {{day}}.requests SEMI JOIN busiest USING (shape)
-         GROUP BY shape, value ORDER BY shape, value LIMIT ?"
+        "WITH told AS MATERIALIZED (
+             SELECT shape, (status // 100)::UBIGINT AS class, {} AS duration, {} AS size
+             FROM {{day}}.requests WHERE pos >= ? AND pos < ? AND shape IS NOT NULL
+         ), busiest AS (SELECT shape FROM told GROUP BY shape ORDER BY count(*) DESC, shape LIMIT ?)
+         SELECT shape, grouping(class, duration, size) AS what, coalesce(class, duration, size), count(*)
+         FROM told SEMI JOIN busiest USING (shape)
+         GROUP BY GROUPING SETS ((shape, class), (shape, duration), (shape, size)) ORDER BY shape LIMIT ?",
+        two_digits("duration"),
+        two_digits("bytes_out")
     )
 }
 
 /// A number of a column rounded down to its first two digits, as `endpoints::two_digits` does.
-pub(super) fn two_digits(column: &str) -> String {
+fn two_digits(column: &str) -> String {
     let power = |n: usize| format!("1{}::UBIGINT", "0".repeat(n));
     let units = (1..19).map(|n| format!(" WHEN {column} < {} THEN {}", power(n + 1), power(n - 1)));
     let unit = format!("CASE{} ELSE {} END", units.collect::<String>(), power(18));

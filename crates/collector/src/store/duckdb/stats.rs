@@ -1,14 +1,16 @@
-//! Statistics: one statement over all days of the window.
+//! Statistics: one statement over all days of the window. Each group is told as a whole and, where steps of time are
+//! asked for, for each.
 //!
-//! `counted` has the requests that the question is about, `top` the groups with the most of them; what is in
-//! none of those has rank 0. Each group is told as a whole and, where steps of time are asked for, for each.
+//! `counted` has the requests that the question is about, `top` the groups with the most of them; what is in none of
+//! those has rank 0. Where there can only be few groups all are counted in one go, and only what is in none of the
+//! top is read again. Where there may be any number of them, what each is told is counted for the top alone.
 
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 
 use super::engine::failed;
 use super::filter::{self, Compiled};
-use super::pieces::{Extent, within};
+use super::pieces::{Extent, among, within};
 use super::statement::Statement;
 use super::{list, sql};
 use crate::endpoints::Endpoints;
@@ -67,51 +69,153 @@ fn statement(
     endpoints: &Endpoints,
     exact: bool,
 ) -> Statement {
-    let width = query.group_by.len();
-    let names: Vec<String> = (0..width).map(|n| format!("g{n}")).collect();
-    let listed = |each: &dyn Fn(&String) -> String| names.iter().map(each).collect::<String>();
-    let same = listed(&|name| format!(" AND counted.{name} IS NOT DISTINCT FROM top.{name}"));
-    let order = listed(&|name| format!(", {name} NULLS FIRST"));
-    let columns = listed(&|name| format!(", {name}"));
-    let (step, told, sets) = match query.bucket {
-        Some(bucket) => (
-            Statement::with(", counted.ts // ? * ? AS step", [bucket, bucket].map(Value::BigInt)),
-            "CASE WHEN grouping(step) = 0 THEN step END",
-            "GROUPING SETS ((rank), (rank, step))",
-        ),
-        None => (Statement::default(), "NULL::BIGINT", "rank"),
-    };
-    let top = match width {
-        0 => Statement::of("SELECT 1 AS groups, 1 AS rank"),
-        _ => Statement::of(&format!(
-            "SELECT count(*) AS times{columns}, count(*) OVER () AS groups,
-                    row_number() OVER (ORDER BY times DESC{order}) AS rank
-             FROM counted GROUP BY {} QUALIFY rank <= ",
-            names.join(", ")
-        ))
-        .add(Statement::with("?", [Value::BigInt(i64::try_from(query.top).unwrap_or(i64::MAX))])),
-    };
     let (compiled, named) = (Compiled::of(query.filter.as_ref(), endpoints), named(query, endpoints));
-    Statement::of("WITH counted AS NOT MATERIALIZED (")
-        .add_joined(days.iter().map(|&day| counted(day, query, &extent(day), &compiled, &named)), " UNION ALL ")
-        .add("), top AS (")
-        .add(top)
-        .add("), ranked AS (SELECT counted.*, coalesce(rank, 0)::UBIGINT AS rank, coalesce(groups, 0)::UBIGINT AS groups")
+    let step = match query.bucket {
+        Some(bucket) => Statement::with("ts // ? * ?", [bucket, bucket].map(Value::BigInt)),
+        None => Statement::of("NULL::BIGINT"),
+    };
+    let counted = Statement::of("WITH counted AS NOT MATERIALIZED (SELECT *, ")
         .add(step)
-        .add(format!(" FROM counted LEFT JOIN top ON true{same}) SELECT rank, {told} AS told, max(groups), count(*), ").as_str())
-        .add(measures(query, exact).as_str())
-        .add(listed(&|name| format!(", any_value({name})::VARCHAR")).as_str())
-        .add(format!(" FROM ranked GROUP BY {sets} ORDER BY rank, told NULLS FIRST").as_str())
+        .add(" AS step FROM (")
+        .add_joined(days.iter().map(|&day| counted(day, query, &extent(day), &compiled, &named)), " UNION ALL ")
+        .add("))");
+    let groups = Groups::of(query);
+    match query.group_by.iter().all(is_few) {
+        true => counted.add(all_at_once(query, &groups, exact)),
+        false => counted.add(top_first(query, &groups, exact)),
+    }
+}
+
+/// Whether there are few values of a dimension, whatever clients send.
+fn is_few(by: &Dimension) -> bool {
+    match by {
+        Dimension::Class | Dimension::Hour | Dimension::Day => true,
+        Dimension::Field(field) => matches!(
+            field,
+            Field::Status
+                | Field::Method
+                | Field::Scheme
+                | Field::Proto
+                | Field::Application
+                | Field::Node
+                | Field::Country
+                | Field::KeySource
+                | Field::KeyName
+                | Field::McpMethod
+                | Field::GqlType
+        ),
+    }
+}
+
+/// What requests are grouped by, as text of statements.
+struct Groups {
+    /// `g0, g1`
+    columns: String,
+    /// A row of `counted` is of a group of `top`.
+    same: String,
+    /// What decides between groups with as many requests.
+    ties: String,
+    /// Their values as texts.
+    texts: Vec<String>,
+}
+
+impl Groups {
+    fn of(query: &StatsQuery) -> Self {
+        let names: Vec<String> = (0..query.group_by.len().max(1)).map(|n| format!("g{n}")).collect();
+        let texts: Vec<String> = names.iter().zip(&query.group_by).map(|(name, by)| text(by, name)).collect();
+        let same = |name: &String| format!("counted.{name} IS NOT DISTINCT FROM top.{name}");
+        Self {
+            columns: names.join(", "),
+            same: names.iter().map(same).collect::<Vec<_>>().join(" AND "),
+            ties: texts.iter().map(|text| format!(", {text} NULLS FIRST")).collect(),
+            texts,
+        }
+    }
+
+    /// The texts behind other columns, each as a function of them.
+    fn told(&self, as_told: impl Fn(&String) -> String) -> String {
+        self.texts.iter().map(|text| format!(", {}", as_told(text))).collect()
+    }
+}
+
+/// Counts all groups, ranks them, and counts what is in none of the top.
+fn all_at_once(query: &StatsQuery, groups: &Groups, exact: bool) -> Statement {
+    let Groups { columns, same, ties, .. } = groups;
+    let measures = measures(query, exact);
+    let named: String = (0..).zip(&measures).map(|(n, measure)| format!(", {measure} AS m{n}")).collect();
+    let names: String = (0..measures.len()).map(|n| format!(", m{n}")).collect();
+    let (sets, rest_sets) = match query.bucket {
+        Some(_) => (format!("(({columns}), ({columns}, step))"), "((), (step))"),
+        None => (format!("(({columns}))"), "(())"),
+    };
+    let (texts, none) = (groups.told(String::clone), groups.told(|_| "NULL".to_owned()));
+    let whole = format!(
+        ", told AS MATERIALIZED (
+             SELECT {columns}, {step} AS step, count(*) AS times{named} FROM counted GROUP BY GROUPING SETS {sets}
+         ), top AS (
+             SELECT {columns}, row_number() OVER (ORDER BY times DESC{ties})::UBIGINT AS rank, count(*) OVER () AS groups
+             FROM told WHERE step IS NULL
+         )
+         SELECT rank, step AS told, groups, times{names}{texts}
+         FROM (SELECT counted.*, rank, groups FROM told AS counted JOIN top ON {same}) WHERE rank <= ",
+        step = if query.bucket.is_some() { "step" } else { "NULL::BIGINT" },
+    );
+    let rest = format!(
+        " UNION ALL SELECT 0::UBIGINT, {step}, 0, count(*){measures}{none}
+          FROM counted SEMI JOIN (SELECT * FROM top WHERE rank > ",
+        step = if query.bucket.is_some() { "step" } else { "NULL::BIGINT" },
+        measures = measures.iter().map(|measure| format!(", {measure}")).collect::<String>(),
+    );
+    let end = format!(
+        ") AS top ON {same} GROUP BY GROUPING SETS {rest_sets} HAVING count(*) > 0 ORDER BY rank, told NULLS FIRST"
+    );
+    Statement::of(&whole).add(most(query)).add(rest.as_str()).add(most(query)).add(end.as_str())
+}
+
+/// Finds the top groups, then counts each and what is in none of them.
+fn top_first(query: &StatsQuery, groups: &Groups, exact: bool) -> Statement {
+    let Groups { columns, same, ties, .. } = groups;
+    let (told, sets) = match query.bucket {
+        Some(_) => ("CASE WHEN grouping(step) = 0 THEN step END", "GROUPING SETS ((rank), (rank, step))"),
+        None => ("NULL::BIGINT", "rank"),
+    };
+    let top = format!(
+        ", top AS (
+             SELECT count(*) AS times, {columns}, count(*) OVER () AS groups,
+                    row_number() OVER (ORDER BY times DESC{ties}) AS rank
+             FROM counted GROUP BY {columns} QUALIFY rank <= "
+    );
+    let ranked = format!(
+        "), ranked AS (
+             SELECT counted.*, coalesce(rank, 0)::UBIGINT AS rank, coalesce(groups, 0)::UBIGINT AS groups
+             FROM counted LEFT JOIN top ON {same}
+         )
+         SELECT rank, {told} AS told, max(groups), count(*), {}{} FROM ranked GROUP BY {sets} ORDER BY rank, told NULLS FIRST",
+        measures(query, exact).join(", "),
+        groups.told(|text| format!("any_value({text})")),
+    );
+    Statement::of(&top).add(most(query)).add(ranked.as_str())
+}
+
+/// How many groups are told.
+fn most(query: &StatsQuery) -> Statement {
+    Statement::with("?", [Value::BigInt(i64::try_from(query.top).unwrap_or(i64::MAX))])
 }
 
 /// The requests of a day that count, with what they are grouped by as `g0` and `g1`.
 fn counted(day: Day, query: &StatsQuery, extent: &Extent, compiled: &Compiled, named: &Statement) -> Statement {
     let scope = list::scope(query.as_of, query.session);
     let (with, join) = match compiled.speaks_of_session() {
-        true => (list::sessions(compiled, extent, &scope, query.window, query.session.as_slice()), sql::WITH_SESSION),
+        true => (
+            list::sessions(compiled, extent, &scope, query.window, &among(query.session.as_slice())),
+            sql::WITH_SESSION,
+        ),
         false => (Statement::default(), ""),
     };
-    let groups: String = (0..).zip(&query.group_by).map(|(n, by)| format!(", {} AS g{n}", column(by))).collect();
+    let groups: String = match query.group_by.as_slice() {
+        [] => ", 0 AS g0".to_owned(),
+        all => (0..).zip(all).map(|(n, by)| format!(", {} AS g{n}", column(by))).collect(),
+    };
     let mut statement = Statement::of("(")
         .add(with)
         .add(
@@ -152,21 +256,29 @@ fn named(query: &StatsQuery, endpoints: &Endpoints) -> Statement {
     )
 }
 
-/// The text of a dimension; what is empty is no value.
+/// What a dimension groups by; what is empty is no value.
 fn column(by: &Dimension) -> String {
     match by {
-        Dimension::Class => "(r.status // 100)::VARCHAR || 'xx'".to_owned(),
+        Dimension::Class => "r.status // 100".to_owned(),
         // Told as a time when it is read.
         Dimension::Hour => format!("r.ts // {HOUR} * {HOUR}"),
         Dimension::Day => format!("r.ts // {DAY} * {DAY}"),
         Dimension::Field(Field::Endpoint) => "coalesce(named.endpoint, r.method || ' ' || r.host || r.path)".to_owned(),
-        Dimension::Field(Field::Status) => "r.status::VARCHAR".to_owned(),
+        Dimension::Field(Field::Status) => "r.status".to_owned(),
         Dimension::Field(field) => format!("nullif({}, '')", filter::column(field).0),
     }
 }
 
+/// The text of a value that [`column`] gave.
+fn text(by: &Dimension, name: &str) -> String {
+    match by {
+        Dimension::Class => format!("{name}::VARCHAR || 'xx'"),
+        _ => format!("{name}::VARCHAR"),
+    }
+}
+
 /// What is told of a group, in the order in which it is read; NULL where it was not asked for.
-fn measures(query: &StatsQuery, exact: bool) -> String {
+fn measures(query: &StatsQuery, exact: bool) -> [String; 9] {
     let told = |metric: Metric, text: &str| match query.metrics.contains(&metric) {
         true => text.to_owned(),
         false => "NULL::UBIGINT".to_owned(),
@@ -181,7 +293,8 @@ fn measures(query: &StatsQuery, exact: bool) -> String {
         false => format!("approx_quantile(duration, {part})"),
     };
     [
-        told(Metric::Sessions, &distinct("(sid_hi, sid_lo)")),
+        // Ids are hashes: one half of them estimates as well as both.
+        told(Metric::Sessions, &distinct(if exact { "(sid_hi, sid_lo)" } else { "sid_hi" })),
         told(Metric::Users, &format!("{} FILTER (user_value IS NOT NULL)", distinct("(user_value, user_hashed)"))),
         told(Metric::Errors, "count(*) FILTER (status // 100 = 5)"),
         told(Metric::ClientErrors, "count(*) FILTER (status // 100 = 4)"),
@@ -191,7 +304,6 @@ fn measures(query: &StatsQuery, exact: bool) -> String {
         told(Metric::Duration, &quantile("0.95")),
         told(Metric::Duration, "max(duration)"),
     ]
-    .join(", ")
 }
 
 /// A row of the answer.

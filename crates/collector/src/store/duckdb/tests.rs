@@ -319,7 +319,7 @@ fn settle(store: &DuckStore) {
 
 fn lasts(store: &DuckStore) -> Vec<(Id, u64)> {
     let query = SessionsQuery { as_of: u64::MAX, limit: 100, ..SessionsQuery::default() };
-    store.sessions(&query).unwrap().into_iter().map(|part| (part.id, part.requests)).collect()
+    store.sessions(&query).unwrap().parts.into_iter().map(|part| (part.id, part.requests)).collect()
 }
 
 #[test]
@@ -556,7 +556,10 @@ fn the_sessions_seen_last_are_found_among_many_and_behind_busy_ones() {
     put(2, 2300, &(0..6000u32).map(|n| (1000 + n % 3) as u16).collect::<Vec<_>>());
     let by = |by, after, limit| {
         let order = SessionsOrder { by, ascending: false };
-        store.sessions(&SessionsQuery { order, as_of: u64::MAX, after, limit, ..SessionsQuery::default() }).unwrap()
+        store
+            .sessions(&SessionsQuery { order, as_of: u64::MAX, after, limit, ..SessionsQuery::default() })
+            .unwrap()
+            .parts
     };
     let order = SessionsOrder::default();
     let mut all = by(SessionsBy::Requests, None, 1000);

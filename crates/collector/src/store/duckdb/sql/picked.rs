@@ -14,14 +14,17 @@ SELECT p.sid_hi, p.sid_lo{facts},
 FROM newest AS p GROUP BY p.sid_hi, p.sid_lo";
 
 /// The rows of some sessions, alike ones as one. `{stretches}` are hi, lo, first, last of each, `{spans}` where
-/// any of them are. Bound: both.
+/// any of them are, `{own_path}` is [`OWN_PATH`] or nothing. Bound: both.
 pub(in crate::store::duckdb) const PICK: &str = "
-SELECT r.sid_hi, r.sid_lo, app, host, method, CASE WHEN shape IS NULL THEN path ELSE '' END AS own_path,
+SELECT r.sid_hi, r.sid_lo, app, host, method, {own_path} AS own_path,
        status, ip, ua, key_source, key_name, key_value, key_hashed, user_value, user_hashed, role_value, role_hashed,
        shape, country, network, count(*), max(ts)
 FROM {day}.requests AS r JOIN {stretches} AS wanted
   ON r.sid_hi = wanted.hi AND r.sid_lo = wanted.lo AND r.pos >= wanted.first AND r.pos <= wanted.last
 WHERE {spans} GROUP BY ALL";
+
+/// The path of a row that has no shape. Not read where each has one: to unpack paths takes a third of the question.
+pub(in crate::store::duckdb) const OWN_PATH: &str = "CASE WHEN shape IS NULL THEN path ELSE '' END";
 
 /// Attacks of some sessions by type. `{ids}` are hi and lo of each. Bound: those, as_of.
 pub(in crate::store::duckdb) const ATTACK_KINDS: &str = "
