@@ -1,4 +1,4 @@
-import { memo, useCallback } from 'react';
+import { memo, type ReactNode, useCallback } from 'react';
 import type { Request } from '../api/client';
 import { term } from '../filter/text';
 import { Pick } from '../shell/Pick';
@@ -17,11 +17,14 @@ interface Props {
   onShow(id: string): void;
   more: boolean;
   onMore(): void;
+  foot?: ReactNode;
+  /** They are those of the question before. */
+  old: boolean;
   total: number | undefined;
 }
 
 /** Calls of AI agents, the last first. */
-export function Calls({ calls, shown, onShow, more, onMore, total }: Props) {
+export function Calls({ calls, shown, onShow, more, onMore, foot, old, total }: Props) {
   const keyOf = useCallback((n: number) => calls[n]?.id ?? String(n), [calls]);
   return (
     <Rows
@@ -36,6 +39,8 @@ export function Calls({ calls, shown, onShow, more, onMore, total }: Props) {
       }}
       more={more}
       onMore={onMore}
+      foot={foot}
+      old={old}
     />
   );
 }

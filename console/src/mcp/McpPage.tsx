@@ -1,8 +1,8 @@
 import { Checkbox, Skeleton } from '@mantine/core';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
-import { address } from '../api/client';
+import { address, type Request } from '../api/client';
 import { AskPage } from '../filter/AskPage';
 import { and, joined, split, term } from '../filter/text';
 import type { McpSearch } from '../router';
@@ -13,6 +13,8 @@ import { Card } from '../show/Card';
 import { Csv } from '../show/Csv';
 import { legible } from '../show/legible';
 import { count, counted } from '../show/numbers';
+import { Trouble } from '../show/Trouble';
+import { usePages } from '../show/usePages';
 import { TopList } from '../stats/TopList';
 import { asked } from '../time/window';
 import { Calls } from './Calls';
@@ -29,6 +31,8 @@ const TOPS = [
 
 const FAILED = 'mcp.error:*';
 
+const callsOf = ({ requests }: { requests: Request[] }) => requests;
+
 /** What AI agents call. All of its state stands in the address. */
 export function McpPage() {
   const search = useSearch({ from: '/mcp' });
@@ -38,18 +42,15 @@ export function McpPage() {
     [navigate],
   );
   const question = useMemo(() => ofCalls(search), [search]);
-  const list = useInfiniteQuery(callsQuestion(question));
+  const list = usePages(callsQuestion(question), callsOf);
+  const calls = list.rows;
   const counts = useQuery(countQuestion(question));
   const live = useLive(search.live === '1', question, ['calls', 'calls/count', 'calls/errors', 'top']);
-  const calls = useMemo(() => list.data?.pages.flatMap(({ requests }) => requests) ?? [], [list.data]);
   const error = ofFilter(list.error, search.filter);
-  const { fetchNextPage } = list;
-  const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onShow = useCallback((request: string | undefined) => change({ request }, true), [change]);
   const move = (by: number) => {
     const at = calls.findIndex(({ id }) => id === search.request);
-    if (at < 0) return;
-    const next = calls[at + by]?.id;
+    const next = at < 0 ? undefined : calls[at + by]?.id;
     if (next) onShow(next);
   };
   const { terms } = split(search.filter ?? '');
@@ -57,7 +58,7 @@ export function McpPage() {
     <AskPage
       title="AI agents"
       asked={search}
-      on={{ error, isFetching: list.isFetching && !list.isFetchingNextPage, refetch: list.refetch }}
+      on={{ error, isFetching: list.busy, refetch: list.refetch }}
       live={live}
       onAsk={change}
       beside={
@@ -88,8 +89,9 @@ export function McpPage() {
         </>
       }
     >
-      {list.isPending && <Skeleton height={300} width="auto" m="md" role="status" aria-label="Loading" />}
-      {list.data && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
+      {!list.known && <Skeleton height={300} width="auto" m="md" role="status" aria-label="Loading" />}
+      {list.stale && <Trouble what="Not what is there now." error={list.stale} onRetry={list.refetch} />}
+      {list.known && calls.length === 0 && <Nothing filtered={Boolean(search.filter)} />}
       {calls.length > 0 && (
         <div className={styles.columns}>
           <div className={styles.side}>
@@ -106,8 +108,10 @@ export function McpPage() {
               calls={calls}
               shown={search.request}
               onShow={onShow}
-              more={list.hasNextPage && !list.isFetchingNextPage}
-              onMore={onMore}
+              more={list.more}
+              onMore={list.onMore}
+              foot={list.rest && <Trouble what="The rest is missing." error={list.rest} onRetry={list.onMore} />}
+              old={list.old}
               total={counts.data && counts.data.count + 1}
             />
           </div>

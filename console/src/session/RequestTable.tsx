@@ -20,11 +20,14 @@ interface Props {
   onShow(id: string): void;
   more: boolean;
   onMore(): void;
+  foot?: ReactNode;
+  /** They are those of the question before. */
+  old: boolean;
   total: number | undefined;
 }
 
 /** The sequence, equal calls folded. */
-export function RequestTable({ requests, parts, folding, shown, onShow, more, onMore, total }: Props) {
+export function RequestTable({ requests, parts, folding, shown, onShow, more, onMore, foot, old, total }: Props) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const fold = useMemo(() => new Folding(parts, folding), [parts, folding]);
   const folded = useMemo(() => fold.linesOf(requests), [fold, requests]);
@@ -52,6 +55,8 @@ export function RequestTable({ requests, parts, folding, shown, onShow, more, on
       stops={(n) => lines[n]?.kind === 'request' || lines[n]?.kind === 'run'}
       more={more}
       onMore={onMore}
+      foot={foot}
+      old={old}
     />
   );
 }

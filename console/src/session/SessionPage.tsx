@@ -1,8 +1,8 @@
-import { Button, Checkbox, Skeleton, Tabs } from '@mantine/core';
+import { Button, Checkbox, Tabs } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo } from 'react';
-import { wrongFilter } from '../api/client';
+import { type Request, wrongFilter } from '../api/client';
 import { Chips } from '../filter/Chips';
 import { FilterBox } from '../filter/FilterBox';
 import { and, asFilter, split } from '../filter/text';
@@ -17,8 +17,7 @@ import { Header } from './Header';
 import { Notes } from './Notes';
 import { about, countQuestion, notesQuestion, PAGE, partsQuestion, requestsQuestion } from './questions';
 import { RelatedSessions } from './RelatedSessions';
-import { RequestPanel } from './RequestPanel';
-import { RequestTable } from './RequestTable';
+import { Sequence } from './Sequence';
 import styles from './SessionPage.module.css';
 import { type Counted, Statistics } from './Statistics';
 import { Timeline } from './Timeline';
@@ -34,6 +33,9 @@ const COUNTED: Counted = [
   ['user_agent', 'User-Agents'],
   ['mcp.primitive', 'Tools of AI agents'],
 ];
+
+/** The first page alone: that others come is no affair of all of the page. */
+const firstOf = ({ pages }: { pages: { requests: Request[] }[] }) => pages[0]?.requests ?? [];
 
 /** A session in full. All of its state stands in the address. */
 export function SessionPage() {
@@ -64,25 +66,16 @@ function Shown({ id, all, shown }: Props) {
     (to: Partial<SessionSearch>, replace = false) => navigate({ search: (now) => ({ ...now, ...to }), replace }),
     [navigate],
   );
-  const list = useInfiniteQuery(requestsQuestion(id, search));
+  const list = useInfiniteQuery({ ...requestsQuestion(id, search), select: firstOf });
   const counts = useQuery(countQuestion(id, search));
   const notes = useQuery(notesQuestion(id));
-  const requests = useMemo(() => list.data?.pages.flatMap(({ requests }) => requests) ?? [], [list.data]);
   const between = useMemo(() => {
     const given = (text: string | undefined, usual: number) => (text && Date.parse(text)) || usual;
     return { from: given(search.from, shown.between.from), to: given(search.to, shown.between.to) };
   }, [search.from, search.to, shown.between]);
   const many = (counts.data?.count ?? 0) > PAGE;
   const wrong = wrongFilter(list.error);
-  const { fetchNextPage } = list;
-  const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onRequest = useCallback((request: string | undefined) => change({ request }, true), [change]);
-  const move = (by: number) => {
-    const at = requests.findIndex((request) => request.id === search.request);
-    if (at < 0) return;
-    const next = requests[at + by]?.id;
-    if (next) onRequest(next);
-  };
   const onWindow = (window: { from: number; to: number } | null) =>
     change({
       from: window ? new Date(window.from).toISOString() : undefined,
@@ -108,7 +101,7 @@ function Shown({ id, all, shown }: Props) {
           filter={search.filter ?? ''}
           window={{ from: new Date(between.from).toISOString() }}
           wrong={wrong}
-          busy={list.isFetching && !list.isFetchingNextPage}
+          busy={list.isPending || list.isPlaceholderData}
           onFilter={(text) => change({ filter: asFilter(text) })}
         />
       </search>
@@ -141,7 +134,7 @@ function Shown({ id, all, shown }: Props) {
         asked={search}
         shown={shown}
         between={between}
-        requests={many || !list.data ? undefined : requests}
+        requests={many ? undefined : list.data}
         many={many}
         onWindow={onWindow}
         onRequest={onRequest}
@@ -168,27 +161,8 @@ function Shown({ id, all, shown }: Props) {
             <RelatedSessions id={id} />
           </Tabs.Panel>
         </Tabs>
-        <div className={styles.sequence}>
-          {list.isPending && <Skeleton height={220} width="auto" m="md" />}
-          {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
-          {list.data && !list.error && requests.length === 0 && (
-            <Nothing hidden={counts.data?.hidden ?? 0} onChange={change} />
-          )}
-          {requests.length > 0 && !list.error && (
-            <RequestTable
-              requests={requests}
-              parts={shown.parts}
-              folding={search.each !== '1'}
-              shown={search.request}
-              onShow={onRequest}
-              more={list.hasNextPage && !list.isFetchingNextPage}
-              onMore={onMore}
-              total={counts.data && counts.data.count + 1}
-            />
-          )}
-        </div>
+        <Sequence id={id} shown={shown} counts={counts.data} onChange={change} onRequest={onRequest} />
       </div>
-      {search.request && <RequestPanel id={search.request} onClose={() => onRequest(undefined)} onMove={move} />}
     </div>
   );
 }
@@ -244,26 +218,6 @@ function Days({ all, day, onDay }: { all: Props['all']; day: string | undefined;
         </button>
       ))}
     </nav>
-  );
-}
-
-function Nothing({ hidden, onChange }: { hidden: number; onChange(to: Partial<SessionSearch>): void }) {
-  return (
-    <div className={styles.nothing}>
-      <p>No request of the session is left by filter and time.</p>
-      {hidden > 0 && (
-        <Button size="xs" onClick={() => onChange({ noise: 'show' })}>
-          Show noise ({count(hidden)})
-        </Button>
-      )}
-      <Button
-        size="xs"
-        variant="default"
-        onClick={() => onChange({ filter: undefined, from: undefined, to: undefined })}
-      >
-        Show all requests
-      </Button>
-    </div>
   );
 }
 

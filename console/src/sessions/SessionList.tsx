@@ -1,6 +1,6 @@
 import { useHotkeys } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight, IconSquare, IconSquareCheck } from '@tabler/icons-react';
-import { type CSSProperties, memo, useCallback, useMemo } from 'react';
+import { type CSSProperties, memo, type ReactNode, useCallback, useMemo } from 'react';
 import type { Part } from '../api/client';
 import { legible } from '../show/legible';
 import { Rows } from '../show/Rows';
@@ -22,6 +22,10 @@ interface Props {
   /** Whether there are more, and how to have them. */
   more: boolean;
   onMore(): void;
+  /** What stands below the last. */
+  foot?: ReactNode;
+  /** They are those of the question before. */
+  old: boolean;
   /** Sessions in all, as far as that is known. */
   total: number | undefined;
 }
@@ -29,7 +33,8 @@ interface Props {
 const ROW = 50;
 
 /** The list of sessions. A row opens in place; `x` chooses it. */
-export function SessionList({ sessions, columns, open, onOpen, chosen, onChoose, more, onMore, total }: Props) {
+export function SessionList(props: Props) {
+  const { sessions, columns, open, onOpen, chosen, onChoose, more, onMore, foot, old, total } = props;
   const style = useMemo(
     () => ({ '--columns': `52px ${columns.map(({ width }) => width).join(' ')}` }) as CSSProperties,
     [columns],
@@ -79,6 +84,8 @@ export function SessionList({ sessions, columns, open, onOpen, chosen, onChoose,
       }}
       more={more}
       onMore={onMore}
+      foot={foot}
+      old={old}
     />
   );
 }

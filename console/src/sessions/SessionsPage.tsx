@@ -1,15 +1,17 @@
 import { ActionIcon, Menu, NativeSelect, Skeleton } from '@mantine/core';
 import { IconColumns3 } from '@tabler/icons-react';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState } from 'react';
-import { address, wrongFilter } from '../api/client';
+import { address, type Part, wrongFilter } from '../api/client';
 import { AskBar } from '../filter/AskBar';
 import { asFilter } from '../filter/text';
 import type { SessionsSearch } from '../router';
 import { Csv } from '../show/Csv';
 import { counted } from '../show/numbers';
 import { Problem } from '../show/Problem';
+import { Trouble } from '../show/Trouble';
+import { usePages } from '../show/usePages';
 import { asked } from '../time/window';
 import { Chosen, choosing, chosenRows } from './Chosen';
 import { COLUMNS, chosenColumns } from './columns';
@@ -20,6 +22,8 @@ import { SessionList } from './SessionList';
 import styles from './SessionsPage.module.css';
 import { useLive } from './useLive';
 import { Volume } from './Volume';
+
+const sessionsOf = ({ sessions }: { sessions: Part[] }) => sessions;
 
 /** The list of sessions. All of its state stands in the address. */
 export function SessionsPage() {
@@ -32,11 +36,11 @@ export function SessionsPage() {
   const ask = useCallback((to: Partial<SessionsSearch>) => change({ open: undefined, ...to }), [change]);
   const [found, setFound] = useState('');
 
-  const list = useInfiniteQuery(sessionsQuestion(search));
+  const list = usePages(sessionsQuestion(search), sessionsOf);
+  const sessions = list.rows;
   const counts = useQuery(countQuestion(search));
   const volume = useQuery(volumeQuestion(search));
   const live = useLive(search.live === '1', search, ['sessions', 'sessions/count', 'volume']);
-  const sessions = useMemo(() => list.data?.pages.flatMap(({ sessions }) => sessions) ?? [], [list.data]);
   const columns = useMemo(() => chosenColumns(search.columns), [search.columns]);
 
   const wrong = wrongFilter(list.error);
@@ -46,8 +50,6 @@ export function SessionsPage() {
     if (hit) setFound(`${counted(hit.sessions, 'session')} found by the pseudonym of what you pasted`);
     ask({ filter: hit?.filter ?? asFilter(text) });
   };
-  const { fetchNextPage } = list;
-  const onMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const onOpen = useCallback((open: string | undefined) => change({ open }, true), [change]);
   const chosen = useMemo(() => chosenRows(search), [search]);
   const onChoose = useCallback(
@@ -64,7 +66,7 @@ export function SessionsPage() {
       <AskBar
         asked={search}
         wrong={wrong}
-        busy={list.isFetching && !list.isFetchingNextPage}
+        busy={list.busy}
         live={live}
         hidden={
           counts.data && <span className="quiet">({counted(counts.data.hidden, 'session')} of nothing else)</span>
@@ -112,12 +114,11 @@ export function SessionsPage() {
           })}
         />
       </div>
-      {list.isPending && <Loading />}
+      {!list.known && !list.error && <Loading />}
       {list.error && !wrong && <Problem error={list.error} onRetry={list.refetch} />}
-      {list.data && sessions.length === 0 && !list.error && (
-        <Nothing search={search} hidden={counts.data?.hidden ?? 0} onAsk={ask} />
-      )}
-      {sessions.length > 0 && !list.error && (
+      {list.stale && <Trouble what="Not what is there now." error={list.stale} onRetry={list.refetch} />}
+      {list.known && sessions.length === 0 && <Nothing search={search} hidden={counts.data?.hidden ?? 0} onAsk={ask} />}
+      {sessions.length > 0 && (
         <SessionList
           sessions={sessions}
           columns={columns}
@@ -125,8 +126,10 @@ export function SessionsPage() {
           onOpen={onOpen}
           chosen={chosen}
           onChoose={onChoose}
-          more={list.hasNextPage && !list.isFetchingNextPage}
-          onMore={onMore}
+          more={list.more}
+          onMore={list.onMore}
+          foot={list.rest && <Trouble what="The rest is missing." error={list.rest} onRetry={list.onMore} />}
+          old={list.old}
           total={counts.data && counts.data.shown + 1}
         />
       )}

@@ -19,6 +19,10 @@ interface Props {
   stops?(n: number): boolean;
   more?: boolean;
   onMore?(): void;
+  /** What stands below the last row. */
+  foot?: ReactNode;
+  /** They are those of the question before, until the others are there. */
+  old?: boolean;
   className?: string;
 }
 
@@ -39,6 +43,8 @@ export function Rows({
   stops,
   more = false,
   onMore,
+  foot,
+  old = false,
   className,
 }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -48,6 +54,8 @@ export function Rows({
     estimateSize: () => height,
     getItemKey: keyOf,
     overscan: Math.ceil(BEYOND / height),
+    // Rows are made in a task of their own, not in that in which the frame is laid out and painted, too.
+    useFlushSync: false,
   });
   const rows = virtual.getVirtualItems();
   const last = rows.at(-1)?.index ?? 0;
@@ -89,11 +97,17 @@ export function Rows({
       role="table"
       aria-label={label}
       aria-rowcount={total ?? -1}
+      aria-busy={old}
     >
       <div role="rowgroup" className={styles.head}>
         {head}
       </div>
-      <div role="rowgroup" className={styles.body} style={{ height: virtual.getTotalSize() }}>
+      <div
+        role="rowgroup"
+        className={styles.body}
+        data-old={old || undefined}
+        style={{ height: virtual.getTotalSize() }}
+      >
         {rows.map(({ index, key, start }) => (
           <div
             key={key}
@@ -107,6 +121,7 @@ export function Rows({
           </div>
         ))}
       </div>
+      {foot}
     </div>
   );
 }
