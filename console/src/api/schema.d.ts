@@ -1582,7 +1582,14 @@ export interface paths {
                          *           "workers": [
                          *             {
                          *               "age_ms": 1200,
-                         *               "drops": {},
+                         *               "drops": {
+                         *                 "queue_full": 3
+                         *               },
+                         *               "gaps": {
+                         *                 "missing": 3,
+                         *                 "ranges": 1,
+                         *                 "since": "2026-03-10T12:00:00.250000Z"
+                         *               },
                          *               "instance": "00c0ffee00c0ffee",
                          *               "kid": "5ec2e700",
                          *               "next_seq": 12,
@@ -6092,6 +6099,21 @@ export interface components {
             requests: number;
             session_id: components["schemas"]["Id"];
         };
+        /**
+         * @description Events of a worker that have not come although later ones have: it dropped them (see `drops`), or they are on
+         *     their way still, in its spool for example.
+         */
+        Gaps: {
+            /** Format: uint64 */
+            missing: number;
+            /**
+             * Format: uint64
+             * @description How many ranges of numbers they make.
+             */
+            ranges: number;
+            /** @description Since when there always are some, by the server's clock. */
+            since: components["schemas"]["Time"] | null;
+        };
         /** @description A GraphQL operation. */
         Graphql: {
             /** @description Its name; empty when anonymous. */
@@ -6971,6 +6993,7 @@ export interface components {
             drops: {
                 [key: string]: number;
             };
+            gaps: components["schemas"]["Gaps"];
             instance: string;
             kid: string;
             /** Format: uint64 */
